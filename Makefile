@@ -1,0 +1,57 @@
+# `make` or `make help` lists the commands. Each can be run again after an interruption.
+.DEFAULT_GOAL := help
+.PHONY: help book test execute chapter lab study bench format clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+# Windows' own layout is different; there, use the lines without make in the README.
+BIN := $(VENV)/bin
+# An index to take torch from, such as https://download.pytorch.org/whl/cpu; empty: the platform's default build.
+TORCH_INDEX ?=
+
+$(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/constraints.txt data/packages.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV): about 2 GB, a few minutes the first time"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --disable-pip-version-check -q --index-url $(TORCH_INDEX) $$(grep ^torch== requirements/notebooks.txt)
+	@$(BIN)/pip install --disable-pip-version-check -q --progress-bar on -r requirements/tools.txt
+	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
+	@$(BIN)/python -m largemodels.data install
+	@touch $@
+
+book: $(VENV)/ready  ## execute what is not current, render the book to _build/html/index.html
+	@$(BIN)/python -m tools.execute --stale
+	@$(BIN)/python -m tools.render
+
+test: $(VENV)/ready  ## run everything that CI checks
+	@LARGEMODELS_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $$($(BIN)/python -c 'import os; print(os.cpu_count())') --dist loadfile
+
+execute: $(VENV)/ready  ## execute every chapter from nothing at laptop scale
+	@$(BIN)/python -m tools.execute --all
+
+chapter: $(VENV)/ready  ## execute and render one chapter: make chapter CH=05_project/pretraining
+	@test -n "$(CH)" || { echo "Name a chapter: make chapter CH=05_project/pretraining"; exit 2; }
+	@$(BIN)/python -m tools.execute $(CH)
+	@$(BIN)/python -m tools.render
+
+lab: $(VENV)/ready  ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+study: $(VENV)/ready  ## run a chapter's study: make study NAME=05_project/pretraining
+	@test -f "notebooks/$(NAME)_study.py" || { echo "No study notebooks/$(NAME)_study.py. There are: $$(cd notebooks && ls */*_study.py | sed 's/_study.py//' | tr '\n' ' ')"; exit 2; }
+	@$(BIN)/python notebooks/$(NAME)_study.py
+
+bench: $(VENV)/ready  ## measure speed against named rivals (minutes, never part of the tests)
+	@$(BIN)/python -m tests.benchmarks
+
+format: $(VENV)/ready  ## format and lint code and notebooks
+	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+	@$(BIN)/python -m tools.notebooks
+
+clean:  ## remove the built book and the environment; sources, records and studies stay
+	rm -rf _build book/generated $(VENV)
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

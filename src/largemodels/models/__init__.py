@@ -1,0 +1,1 @@
+"""Architectures, one a file. A model needs nothing of the library but its file and ``attention.py``."""

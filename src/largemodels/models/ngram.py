@@ -1,0 +1,128 @@
+"""An n-gram language model with interpolated Kneser–Ney smoothing: counting, no training.
+
+Kneser and Ney, 1995, "Improved backing-off for m-gram language modeling"
+(https://doi.org/10.1109/ICASSP.1995.479394), in the interpolated form of Chen and Goodman, 1999,
+section 3 (https://doi.org/10.1006/csla.1999.0128), with one discount an order estimated as in Ney, Essen
+and Kneser, 1994. With h a context, w a token and h' the context without its oldest token:
+
+    p(w | h) = max(c(h w) - D, 0) / c(h)  +  D · t(h) / c(h) · p(w | h')
+
+c counts how often, t(h) how many different tokens followed h. Below the highest order c(h w) is the number
+of different tokens seen *before* h w: a token that follows many contexts is likelier in a new one than a
+token that is frequent after a single one. The last resort is the uniform distribution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass
+class _Order:
+    """Counts of one order; keys are sorted, a key is the n-gram read as a number in base vocab_size."""
+
+    ngrams: Ints  # keys of the n-grams seen
+    counts: Ints  # c(h w)
+    contexts: Ints  # keys of the contexts seen
+    totals: Ints  # c(h)
+    types: Ints  # t(h)
+    discount: float  # D
+
+
+class NGram:
+    """Kneser–Ney n-gram model over integer tokens.
+
+    Args:
+        order: n: the model sees the ``order - 1`` tokens before the one it predicts.
+        vocab_size: number of different tokens; ``vocab_size ** order`` must fit into 63 bits.
+    """
+
+    def __init__(self, order: int, vocab_size: int) -> None:
+        if order < 1:
+            raise ValueError(f"order must be at least 1, not {order}.")
+        if vocab_size**order >= 2**63:
+            raise ValueError(f"{order}-grams over {vocab_size} tokens do not fit into 64-bit keys: lower the order.")
+        self.order = order
+        self.vocab_size = vocab_size
+        self._orders: list[_Order] = []
+
+    def fit(self, tokens: npt.ArrayLike) -> NGram:
+        """Count all n-grams of ``tokens``, a sequence of integers ``(time,)``; returns the model itself."""
+        tokens = np.asarray(tokens, dtype=np.int64)
+        if len(tokens) < self.order:
+            raise ValueError(f"{len(tokens)} tokens are fewer than the order {self.order}.")
+        ngrams, counts = np.unique(self._keys(tokens, self.order), return_counts=True)
+        self._orders = [self._count(ngrams, counts)]
+        for order in range(self.order - 1, 0, -1):
+            # Without their first token the longer n-grams are the shorter ones, each as often as there
+            # are different tokens before it.
+            ngrams, counts = np.unique(ngrams % self.vocab_size**order, return_counts=True)
+            self._orders.insert(0, self._count(ngrams, counts))
+        return self
+
+    def _keys(self, tokens: Ints, order: int) -> Ints:
+        """Keys of all n-grams of one order in ``tokens``: ``(time - order + 1,)``."""
+        n = len(tokens) - order + 1
+        keys = np.zeros(n, dtype=np.int64)
+        for offset in range(order):
+            keys = keys * self.vocab_size + tokens[offset : offset + n]
+        return keys
+
+    def _count(self, ngrams: Ints, counts: Ints) -> _Order:
+        contexts, first = np.unique(ngrams // self.vocab_size, return_index=True)
+        once, twice = (counts == 1).sum(), (counts == 2).sum()
+        return _Order(
+            ngrams=ngrams,
+            counts=counts,
+            contexts=contexts,
+            totals=np.add.reduceat(counts, first),
+            types=np.diff(np.append(first, len(ngrams))),
+            discount=float(once / (once + 2 * twice)) if once and twice else 0.5,
+        )
+
+    def _smooth(self, below: Floats, order: int, keys: Ints) -> Floats:
+        """p(w | h) for n-gram ``keys`` of one order, from ``below`` = p(w | h'), both ``(n,)``."""
+        counted = self._orders[order - 1]
+        at = _find(counted.contexts, keys // self.vocab_size)
+        seen = at >= 0
+        exact = _find(counted.ngrams, keys)
+        count = np.where(exact >= 0, counted.counts[exact], 0)
+        total, types, discount = counted.totals[at], counted.types[at], counted.discount
+        smoothed = (np.maximum(count - discount, 0) + discount * types * below) / total
+        return np.where(seen, smoothed, below)  # a context never seen says nothing: keep the shorter one's
+
+    def log_probs(self, tokens: npt.ArrayLike) -> Floats:
+        """Log-probability of each token given those before it, in nats: ``(time,)``.
+
+        The first tokens see as many as there are before them.
+        """
+        if not self._orders:
+            raise ValueError("Nothing counted yet: call fit first.")
+        tokens = np.asarray(tokens, dtype=np.int64)
+        probs = np.full(len(tokens), 1 / self.vocab_size)
+        for order in range(1, min(self.order, len(tokens)) + 1):
+            probs[order - 1 :] = self._smooth(probs[order - 1 :], order, self._keys(tokens, order))
+        return np.log(probs)
+
+    def next_probs(self, tokens: npt.ArrayLike) -> Floats:
+        """Distribution of the token after ``tokens`` ``(time,)``: ``(vocab_size,)``, sums to 1."""
+        context = list(np.asarray(tokens, dtype=np.int64))[max(0, len(np.asarray(tokens)) - self.order + 1) :]
+        probs = np.full(self.vocab_size, 1 / self.vocab_size)
+        for order in range(1, min(self.order, len(context) + 1) + 1):
+            key = 0
+            for token in context[len(context) - order + 1 :]:
+                key = key * self.vocab_size + int(token)
+            probs = self._smooth(probs, order, key * self.vocab_size + np.arange(self.vocab_size))
+        return probs
+
+
+def _find(keys: Ints, wanted: Ints) -> Ints:
+    """Position of each wanted key in the sorted ``keys``, -1 where it is missing."""
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, at, -1)
