@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from . import chapter, data, generation, interop, models, plots, provenance, studies, tokenizers, training
     from .chapter import ClaimError, claim, start
@@ -20,8 +18,35 @@ if TYPE_CHECKING:
     from .tokenizers import CharTokenizer
     from .training import TrainingConfig, evaluate, train
 
-_MODULES = "chapter data generation interop models plots provenance studies tokenizers training".split()
-_NAMES = {
+__version__ = "0.1.0"
+__all__ = [
+    "GPT",
+    "CharTokenizer",
+    "ClaimError",
+    "GPTConfig",
+    "NGram",
+    "TrainingConfig",
+    "batches",
+    "chapter",
+    "claim",
+    "data",
+    "evaluate",
+    "generate",
+    "generation",
+    "interop",
+    "models",
+    "plots",
+    "provenance",
+    "shakespeare",
+    "start",
+    "studies",
+    "tokenizers",
+    "train",
+    "training",
+]
+
+# The module of each name above that is not a module itself.
+_HOME = {
     "claim": "chapter",
     "ClaimError": "chapter",
     "start": "chapter",
@@ -36,15 +61,14 @@ _NAMES = {
     "train": "training",
     "TrainingConfig": "training",
 }
-__all__ = [*_MODULES, *_NAMES]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
-    if name in _NAMES:
-        return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
-    raise AttributeError(f"largemodels has no {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"largemodels has no {name!r}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return importlib.import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+from cycler import cycler
 
 # Okabe and Ito's palette, told apart by colour-blind readers; black for what is given, not measured.
 COLOURS = {
@@ -24,7 +25,7 @@ def use_style() -> None:
             "figure.dpi": 144,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
-            "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
+            "axes.prop_cycle": cycler(color=list(COLOURS.values())),
             "axes.grid": True,
             "axes.spines.top": False,
             "axes.spines.right": False,

@@ -8,7 +8,6 @@ of code that has changed since gets an error.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -77,7 +76,7 @@ class Study:
         }
         aside = path(self.name).with_suffix(".aside")
         aside.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        os.replace(aside, path(self.name))
+        aside.replace(path(self.name))
         self._part.unlink(missing_ok=True)
 
 

@@ -103,7 +103,9 @@ def train(
                     f"The loss is {mean} after {step} steps: lower the learning rate ({config.learning_rate:g})."
                 )
             losses.clear()
-            rows.append({"step": step, "seconds": seconds, "training_loss": mean} | _evaluated(model, evaluate))
+            rows.append(
+                {"step": step, "seconds": seconds, "training_loss": mean} | _evaluated(model, evaluate)
+            )
             bar.set_postfix(loss=f"{mean:.3f}")
         if step == config.steps:
             break

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from largemodels.models.attention import SelfAttention, causal_mask
 from torch.testing import assert_close
+
+from largemodels.models.attention import SelfAttention, causal_mask
 
 
 def test_the_future_changes_nothing_before_it() -> None:

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import largemodels as lm
 import pytest
 import torch
+
+import largemodels as lm
 from largemodels import chapter, journal
 
 SCALES = {"smoke": {"steps": 2, "rate": 0.5}, "laptop": {"steps": 1_000, "rate": 0.5}}
@@ -75,9 +76,7 @@ lm.shakespeare()
 lm.claim("a", 1.0, 0.0, 2.0, unit="s")
 """
     path = tmp_path / "journal"
-    subprocess.run(
-        [sys.executable, "-c", program], check=True, env=os.environ | {journal.FILE: str(path)}
-    )
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {journal.FILE: str(path)})
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert entries[0] == {"scale": "laptop", "seed": 7}
     assert entries[1] == {"data": "shakespeare 0.6"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from largemodels.generation import generate
 from largemodels.models.gpt import GPT, GPTConfig
 
@@ -30,7 +31,9 @@ def test_samples_follow_the_probabilities() -> None:
     n, temperature = 20_000, 1.7
     prompt = torch.tensor([[3, 1]])
     probs = (gpt(prompt)[0, -1] / temperature).softmax(dim=-1)
-    drawn = generate(gpt, prompt.expand(n, -1), 1, temperature, generator=torch.Generator().manual_seed(1))[:, -1]
+    drawn = generate(gpt, prompt.expand(n, -1), 1, temperature, generator=torch.Generator().manual_seed(1))[
+        :, -1
+    ]
     frequency = torch.bincount(drawn, minlength=7) / n
     # Five standard deviations of a frequency: a right sampler is outside once in hundreds of thousands of runs.
     assert ((frequency - probs).abs() < 5 * (probs * (1 - probs) / n).sqrt() + 1e-4).all()

@@ -5,8 +5,9 @@ import math
 
 import pytest
 import torch
-from largemodels.models.gpt import GPT, GPTConfig
 from torch.testing import assert_close
+
+from largemodels.models.gpt import GPT, GPTConfig
 
 CONFIG = GPTConfig(vocab_size=11, context_length=9, n_layer=2, n_head=3, d_model=15)
 
@@ -44,7 +45,9 @@ def test_too_many_tokens_are_refused_in_words() -> None:
 )
 def test_a_bad_config_is_refused(change, message) -> None:
     with pytest.raises(ValueError, match=message):
-        GPTConfig(**({"vocab_size": 11, "context_length": 9, "n_layer": 2, "n_head": 3, "d_model": 15} | change))
+        GPTConfig(
+            **({"vocab_size": 11, "context_length": 9, "n_layer": 2, "n_head": 3, "d_model": 15} | change)
+        )
 
 
 def test_the_head_is_the_embedding() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from largemodels.models.ngram import NGram
 
 texts = st.lists(st.integers(0, 3), min_size=6, max_size=60)

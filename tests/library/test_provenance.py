@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from largemodels.provenance import code_hash, file_hash, library_root, loaded, versions
 
 CODE = '''
@@ -41,7 +42,7 @@ def test_versions_are_plain() -> None:
 
 
 def test_importing_the_library_loads_nothing_heavy() -> None:
-    program = "import sys, largemodels; print([m for m in ('torch', 'pandas', 'matplotlib', 'transformers') if m in sys.modules])"
+    heavy = ("torch", "pandas", "matplotlib", "transformers")
+    program = f"import sys, largemodels; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-

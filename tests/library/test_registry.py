@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from largemodels.data import registry
 from largemodels.data.registry import DataError, files
 

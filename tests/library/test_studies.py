@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from largemodels import studies
 from largemodels.studies import Study, StudyError, load
 
@@ -62,7 +63,9 @@ def test_rows_of_other_code_are_not_kept(checkout: Path) -> None:
 def test_a_changed_script_is_an_error(checkout: Path) -> None:
     run()
     checkout.write_text("seeds = [7]\n", encoding="utf-8")
-    with pytest.raises(StudyError, match=r"thing_study.py changed since the study. Run: make study NAME=9_part/thing"):
+    with pytest.raises(
+        StudyError, match=r"thing_study.py changed since the study. Run: make study NAME=9_part/thing"
+    ):
         load("9_part/thing")
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from largemodels.data.text import TEST, VALIDATION, batches, shakespeare
 from largemodels.tokenizers import CharTokenizer
 

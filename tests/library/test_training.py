@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+
 from largemodels.data.text import batches
 from largemodels.generation import generate
 from largemodels.models.gpt import GPT, GPTConfig

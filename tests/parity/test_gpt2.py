@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from largemodels.interop import gpt_from_transformers
-from largemodels.models.gpt import GPT
 from torch.testing import assert_close
 from transformers import GPT2Config, GPT2LMHeadModel
+
+from largemodels.interop import gpt_from_transformers
+from largemodels.models.gpt import GPT
 
 # Odd and unequal, so that a swapped or transposed dimension cannot fit by chance.
 SIZES = {"vocab_size": 37, "n_positions": 13, "n_layer": 3, "n_head": 5, "n_embd": 35}
@@ -87,7 +88,9 @@ def swap_heads_and_width(model: GPT) -> None:
     qkv = model.blocks[0].attention.qkv
     n_head = model.config.n_head
     with torch.no_grad():
-        qkv.weight.copy_(qkv.weight.view(3, n_head, -1, qkv.in_features).transpose(1, 2).reshape(qkv.weight.shape))
+        qkv.weight.copy_(
+            qkv.weight.view(3, n_head, -1, qkv.in_features).transpose(1, 2).reshape(qkv.weight.shape)
+        )
         qkv.bias.copy_(qkv.bias.view(3, n_head, -1).transpose(1, 2).reshape(qkv.bias.shape))
 
 

@@ -72,7 +72,8 @@ def _check(path: Path, checksum: str, package: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != checksum:
         raise DataError(
-            f"{path.name} of the package {package!r} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
+            f"{path.name} of the package {package!r} is damaged: "
+            f"SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
         )
 
 

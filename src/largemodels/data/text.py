@@ -76,7 +76,9 @@ def batches(
     step = start
     while True:
         # NumPy mixes both numbers into the state; torch's generator uses the low 32 bits of one.
-        drawn = np.random.default_rng((seed, step)).integers(len(tokens) - context_length, size=(batch_size, 1))
+        drawn = np.random.default_rng((seed, step)).integers(
+            len(tokens) - context_length, size=(batch_size, 1)
+        )
         windows = tokens[torch.from_numpy(drawn) + offsets]  # (batch_size, context_length + 1)
         yield windows[:, :-1], windows[:, 1:]
         step += 1

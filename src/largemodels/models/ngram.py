@@ -47,7 +47,9 @@ class NGram:
         if order < 1:
             raise ValueError(f"order must be at least 1, not {order}.")
         if vocab_size**order >= 2**63:
-            raise ValueError(f"{order}-grams over {vocab_size} tokens do not fit into 64-bit keys: lower the order.")
+            raise ValueError(
+                f"{order}-grams over {vocab_size} tokens do not fit into 64-bit keys: lower the order."
+            )
         self.order = order
         self.vocab_size = vocab_size
         self._orders: list[_Order] = []

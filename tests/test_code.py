@@ -1,0 +1,19 @@
+"""Formatting, lint and types, as tests, so that one command checks everything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    "command", ["ruff format --check .", "ruff check .", "mypy"], ids=["format", "lint", "types"]
+)
+def test_clean(command: str) -> None:
+    done = subprocess.run([sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nRun: make format"
