@@ -27,6 +27,7 @@ def use_style() -> None:
             "figure.constrained_layout.use": True,
             "axes.prop_cycle": cycler(color=list(COLOURS.values())),
             "axes.grid": True,
+            "axes.axisbelow": True,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "grid.alpha": 0.3,

@@ -1,0 +1,92 @@
+"""The checkers on the notebooks and pages of the book. What each of them catches is tested in tests/tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import citations, notebooks, prose, records, source_notes, structure
+from tools.notebooks import TEMPLATE, chapter_of, where
+
+CHAPTERS = notebooks.paths()
+ALL = [*CHAPTERS, TEMPLATE]
+PAGES = prose.pages()
+
+each_notebook = pytest.mark.parametrize("path", ALL, ids=where)
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=where)
+each_page = pytest.mark.parametrize("path", PAGES, ids=where)
+
+
+@pytest.fixture(scope="module")
+def entries() -> citations.Bibliography:
+    """The bibliography."""
+    return citations.bibliography()
+
+
+@pytest.fixture(scope="module")
+def claims() -> list[dict[str, Any]]:
+    """The claims of all chapters."""
+    return [claim for record in records.load_all().values() for claim in record["claims"]]
+
+
+def none(problems: list[str]) -> None:
+    """Fail with the problems, one a line."""
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_there_is_something_to_check() -> None:
+    assert CHAPTERS, "no notebook found under notebooks/"
+    assert PAGES, "no page found under book/"
+    assert TEMPLATE.exists(), "notebooks/template.ipynb is gone"
+
+
+@each_notebook
+def test_normalised_and_linted(path: Path) -> None:
+    none(notebooks.problems(path))
+
+
+@each_notebook
+def test_structure(path: Path) -> None:
+    none(structure.problems(path, notebooks.read(path), template=path == TEMPLATE))
+
+
+@each_notebook
+def test_source_notes(path: Path) -> None:
+    none(source_notes.problems(path, notebooks.read(path)))
+
+
+@each_notebook
+def test_citations(path: Path, entries: citations.Bibliography) -> None:
+    none(citations.problems(path, notebooks.read(path), entries))
+
+
+@each_notebook
+def test_numbers(path: Path, entries: citations.Bibliography) -> None:
+    record = None if path == TEMPLATE else records.load(chapter_of(path))
+    none(prose.problems(path, notebooks.read(path), record, entries.cited))
+
+
+@each_chapter
+def test_record(path: Path) -> None:
+    none(records.check(chapter_of(path)))
+
+
+def test_records_have_chapters() -> None:
+    none(records.orphans())
+
+
+def test_bibliography(entries: citations.Bibliography) -> None:
+    none(entries.problems)
+
+
+@each_page
+def test_numbers_of_pages(path: Path, claims: list[dict[str, Any]], entries: citations.Bibliography) -> None:
+    none(prose.page_problems(path, claims, entries.cited))
+
+
+@each_page
+def test_citations_of_pages(path: Path, entries: citations.Bibliography) -> None:
+    none(citations.page_problems(path, entries))

@@ -1,0 +1,76 @@
+"""The runner on small notebooks: what it records, and what it says when a notebook fails."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.tools.examples import add_chapter, code
+from tools import execute, notebooks, records
+from tools.execute import ROOT, ExecutionError, run
+
+START = """import os
+import largemodels as lm
+lm.start(os.environ["LARGEMODELS_SCALE"], 5, smoke={}, laptop={})"""
+
+
+@pytest.fixture
+def book(tmp_path: Path):
+    """A book with one chapter of the given cells; returns its root."""
+
+    def make(*sources: str) -> Path:
+        shutil.copytree(ROOT / "requirements", tmp_path / "requirements", dirs_exist_ok=True)
+        (tmp_path / "data").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "data" / "packages.txt", tmp_path / "data")
+        notebook = notebooks.nbformat.v4.new_notebook(cells=[code(source) for source in sources])
+        add_chapter(tmp_path, "01_part/small", notebook, {})
+        return tmp_path
+
+    return make
+
+
+def run_in(root: Path, **options):
+    return run("01_part/small", folder=root / "out", root=root, **options)
+
+
+def test_a_run_records_scale_claims_library_and_cost(book) -> None:
+    root = book(START, 'lm.claim("two", 2, 1, 3, unit="s")\nimport largemodels.models.ngram')
+    before = notebooks.path_of("01_part/small", root).read_text(encoding="utf-8")
+    record = run_in(root).record
+    assert record["scale"] == "laptop"
+    assert record["seed"] == 5
+    assert record["claims"] == [{"name": "two", "value": 2.0, "low": 1, "high": 3, "unit": "s"}]
+    assert "models/ngram.py" in record["hashes"]["library"]
+    assert "models/gpt.py" not in record["hashes"]["library"]
+    assert 0 < record["seconds"] < 120
+    assert 0.01 < record["peak_memory_gb"] < 4
+    assert records.FIELDS.keys() == record.keys()
+    assert notebooks.path_of("01_part/small", root).read_text(encoding="utf-8") == before
+
+
+def test_a_claim_outside_its_bounds_ends_the_run_in_one_line(book) -> None:
+    root = book(START, 'lm.claim("two", 4, 1, 3)')
+    message = r"^01_part/small: cell 1: ClaimError: two = 4 is outside \[1, 3\]"
+    with pytest.raises(ExecutionError, match=message) as error:
+        run_in(root)
+    assert "\n" not in str(error.value)
+
+
+def test_a_notebook_that_hangs_is_stopped(book) -> None:
+    root = book(START, "while True:\n    pass")
+    with pytest.raises(ExecutionError, match="stopped after 15 s"):
+        run_in(root, time_limit=15)
+
+
+def test_a_notebook_without_start_makes_no_record(book) -> None:
+    with pytest.raises(ExecutionError, match=r"does not call lm\.start"):
+        run_in(book("1 + 1"))
+
+
+def test_notebooks_run_on_one_thread_and_without_a_hub() -> None:
+    environment = execute.environment("smoke")
+    assert environment["OMP_NUM_THREADS"] == "1"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert environment["LARGEMODELS_SCALE"] == "smoke"

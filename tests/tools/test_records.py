@@ -1,0 +1,228 @@
+"""Records: sound, current, and whose turn it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat import NotebookNode
+
+from largemodels import provenance
+from tests.tools.examples import add_chapter, code, markdown, printed
+from tools import notebooks, records, rotation
+
+NAME = "05_project/small"
+AGAIN = f"run make chapter CH={NAME}"
+
+
+def store(book: Path, record: dict[str, Any]) -> list[str]:
+    """Replace the record and check it."""
+    records.write(NAME, record, book)
+    return records.check(NAME, book)
+
+
+def test_the_good_record_passes(book: Path) -> None:
+    assert records.check(NAME, book) == []
+    assert records.staleness(NAME, book) == []
+    assert records.orphans(book) == []
+    assert list(records.load_all(book)) == [NAME]
+
+
+def test_writing_gives_back_what_was_written(book: Path, record: dict[str, Any]) -> None:
+    records.write("06_applications/new", record, book)
+    assert records.load("06_applications/new", book) == record
+
+
+def test_a_missing_record_is_a_problem(book: Path) -> None:
+    records.path(NAME, book).unlink()
+    (fault,) = records.check(NAME, book)
+    assert "missing" in fault
+    assert fault.endswith(AGAIN)
+    assert records.staleness(NAME, book) == ["no record"]
+
+
+def test_a_record_without_a_notebook_is_a_problem(book: Path, record: dict[str, Any]) -> None:
+    records.write("05_project/gone", record, book)
+    (fault,) = records.orphans(book)
+    assert "gone.json: no such chapter" in fault
+
+
+@pytest.mark.parametrize("text", ["", "[]", "<<<<<<< HEAD\n{}", '{"chapter": 1}'])
+def test_a_broken_record_is_named_in_one_line(book: Path, text: str) -> None:
+    records.path(NAME, book).write_text(text, encoding="utf-8")
+    (fault,) = records.check(NAME, book)
+    assert fault.endswith(AGAIN)
+    assert len(records.staleness(NAME, book)) == 1
+
+
+@pytest.mark.parametrize("field", list(records.FIELDS))
+def test_a_missing_field_is_named(book: Path, record: dict[str, Any], field: str) -> None:
+    del record[field]
+    (fault,) = store(book, record)
+    assert f": {field} is missing" in fault
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"chapter": "05_project/other"}, "chapter is '05_project/other'"),
+        ({"title": "Another"}, "title is 'Another'"),
+        ({"scale": "smoke"}, "scale is 'smoke'"),
+        ({"hashes": {"code": "0"}}, "hashes is missing or wrong"),
+        ({"claims": [{"name": "test loss"}]}, "claims is missing or wrong"),
+    ],
+)
+def test_planted_faults(book: Path, record: dict[str, Any], change: dict[str, Any], message: str) -> None:
+    (fault,) = store(book, record | change)
+    assert message in fault
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "count"),
+    [("value", 1.622, 2), ("value", 1.9, 3), ("low", 1.5, 2), ("unit", "bits", 2)],
+)
+def test_a_claim_that_was_not_printed_so(
+    book: Path, record: dict[str, Any], field: str, value: Any, count: int
+) -> None:
+    record["claims"][0][field] = value
+    assert len(store(book, record)) == count
+
+
+def test_claims_only_printed_or_only_recorded(book: Path, record: dict[str, Any]) -> None:
+    claim = record["claims"][0]
+    (fault,) = store(book, record | {"claims": []})
+    assert "printed and not recorded" in fault
+    (fault,) = store(book, record | {"claims": [claim, claim | {"name": "more"}]})
+    assert "“claim · more = 1.612 nats · within [1.55, 1.68]” is recorded and not printed" in fault
+    assert any("there 2 times" in it for it in store(book, record | {"claims": [claim, claim]}))
+
+
+def change_notebook(book: Path, chapter: NotebookNode, cell: int, source: str) -> None:
+    """Replace the source of a cell."""
+    chapter.cells[cell].source = source
+    notebooks.write(notebooks.path_of(NAME, book), chapter)
+
+
+@pytest.mark.parametrize(
+    ("cell", "source"),
+    [
+        (6, 'lm.claim("test loss", 1.613, 1.55, 1.68, "nats")'),
+        (2, "SEED = 1"),
+        (12, "print(2)"),
+    ],
+)
+def test_changed_code_is_a_problem(book: Path, chapter: NotebookNode, cell: int, source: str) -> None:
+    change_notebook(book, chapter, cell, source)
+    (fault,) = records.check(NAME, book)
+    assert "code changed" in fault
+    assert fault.endswith(AGAIN)
+    assert records.staleness(NAME, book) == ["the notebook's code changed"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "source"),
+    [
+        (0, "# A small chapter\n\nOther words."),
+        (1, 'REPOSITORY = "https://example.org/book"'),
+        (12, "# a comment\nprint( 1 )"),
+    ],
+)
+def test_prose_comments_and_setup_run_nothing_again(
+    book: Path, chapter: NotebookNode, cell: int, source: str
+) -> None:
+    change_notebook(book, chapter, cell, source)
+    assert records.check(NAME, book) == []
+    assert records.staleness(NAME, book) == []
+
+
+def test_moved_code_is_changed_code(chapter: NotebookNode) -> None:
+    before = records.code_hash(chapter)
+    chapter.cells.insert(5, markdown("Words."))
+    assert records.code_hash(chapter) == before
+    chapter.cells[3], chapter.cells[2] = chapter.cells[2], chapter.cells[3]
+    assert records.code_hash(chapter) != before
+
+
+def test_merged_cells_are_changed_code(chapter: NotebookNode) -> None:
+    chapter.cells = [code("a"), code("b")]
+    before = records.code_hash(chapter)
+    chapter.cells = [code("a\nb")]
+    assert records.code_hash(chapter) != before
+
+
+@pytest.mark.parametrize("name", ["requirements/notebooks.txt", "data/packages.txt"])
+def test_changed_pins_make_a_record_stale_and_not_wrong(book: Path, name: str) -> None:
+    pins = book / name
+    pins.write_text("# other words\n\nnumpy==2.4.6  # why\n", encoding="utf-8")
+    assert records.staleness(NAME, book) == []
+    pins.write_text("numpy==2.4.7\n", encoding="utf-8")
+    assert records.staleness(NAME, book) == ["the pinned packages changed"]
+    assert records.check(NAME, book) == []
+
+
+def test_changed_library_makes_a_record_stale_and_not_wrong(
+    book: Path, record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "gpt.py").write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.setattr(provenance, "library_root", lambda: library)
+    record["hashes"]["library"] = {"gpt.py": provenance.file_hash(library / "gpt.py")}
+    assert store(book, record) == []
+    assert records.staleness(NAME, book) == []
+    (library / "gpt.py").write_text("# a comment\nx = 1\n", encoding="utf-8")
+    assert records.staleness(NAME, book) == []
+    (library / "gpt.py").write_text("x = 2\n", encoding="utf-8")
+    assert records.staleness(NAME, book) == ["the library's gpt.py changed"]
+    (library / "gpt.py").unlink()
+    assert records.staleness(NAME, book) == ["the library's gpt.py is gone"]
+    assert records.check(NAME, book) == []
+
+
+def test_claims_are_read_line_by_line_and_cell_by_cell() -> None:
+    notebook = notebooks.normalise(
+        NotebookNode(
+            cells=[
+                code(
+                    "1", printed("step 1\nclaim · a"), printed(" warning\n", "stderr"), printed(" = 1\nend")
+                ),
+                code("2", printed("claim · b = 2\n")),
+            ]
+        )
+    )
+    assert records.printed_claims(notebook) == ["claim · a = 1", "claim · b = 2"]
+
+
+def several(book: Path, chapter: NotebookNode, record: dict[str, Any], seconds: list[float]) -> list[str]:
+    """Put more chapters into the book; names of all, in order."""
+    for number, cost in enumerate(seconds):
+        add_chapter(book, f"06_applications/{number}", chapter, record | {"seconds": cost})
+    return notebooks.chapters(book)
+
+
+def test_every_chapter_has_its_turn(book: Path, chapter: NotebookNode, record: dict[str, Any]) -> None:
+    names = several(book, chapter, record, [100, 150, 400, 20, 30])
+    days = [rotation.due(day, 300, book) for day in range(8)]
+    assert {name for day in days for name in day} == set(names)
+    cost = {name: records.load(name, book)["seconds"] for name in names}  # type: ignore[index]
+    assert all(len(day) == 1 or sum(cost[name] for name in day) <= 300 for day in days)
+
+
+def test_stale_chapters_are_always_due(book: Path, chapter: NotebookNode, record: dict[str, Any]) -> None:
+    names = several(book, chapter, record, [100, 150])
+    records.path(names[1], book).unlink()
+    assert all(rotation.due(day, 80, book)[0] == names[1] for day in range(4))
+    assert all(len(rotation.due(day, 80, book)) == 2 for day in range(4))
+
+
+def test_a_book_without_chapters_has_nothing_due(tmp_path: Path) -> None:
+    assert rotation.due(3, root=tmp_path) == []
+
+
+def test_the_record_is_readable_json(book: Path, record: dict[str, Any]) -> None:
+    records.write(NAME, record | {"title": "Größe"}, book)
+    text = records.path(NAME, book).read_text(encoding="utf-8")
+    assert "Größe" in text
+    assert text == json.dumps(record | {"title": "Größe"}, indent=2, ensure_ascii=False) + "\n"

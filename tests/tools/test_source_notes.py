@@ -1,0 +1,97 @@
+"""Source notes: form, and their collection for the audit page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat import NotebookNode, v4
+
+from tests.tools.examples import NOTE, NOTED, code, markdown
+from tools import notebooks, source_notes
+from tools.source_notes import SourceNote
+
+
+def faults(source: str = NOTE, **changed: Any) -> list[str]:
+    """Problems of a notebook with one note."""
+    cell = markdown(source, source_note=NOTED | changed)
+    return source_notes.problems(Path("a.ipynb"), v4.new_notebook(cells=[cell]))
+
+
+def test_the_good_chapter_passes(chapter: NotebookNode) -> None:
+    assert source_notes.problems(Path("a.ipynb"), chapter) == []
+
+
+def test_notes_are_collected(book: Path) -> None:
+    assert source_notes.collect(notebooks.paths(book)) == [
+        SourceNote(
+            chapter="05_project/small",
+            cell=7,
+            section="4.5",
+            verdict="wrong",
+            claim="A model can be perfect.",
+            text="The article says that a model is trained until it is perfect.\n\n"
+            "It is not: the loss has a floor.",
+        )
+    ]
+
+
+@pytest.mark.parametrize("section", ["1.1", "10", "5.2.3", "9", "3.4"])
+@pytest.mark.parametrize("verdict", ["wrong", "imprecise", "unsupported", "right"])
+def test_good_notes(section: str, verdict: str) -> None:
+    assert faults(section=section, verdict=verdict) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"section": ""},
+        {"section": "0"},
+        {"section": "11.1"},
+        {"section": "4.5.1.2"},
+        {"section": "4."},
+        {"section": "four"},
+        {"section": 4.5},
+        {"verdict": "false"},
+        {"verdict": ""},
+        {"claim": " "},
+        {"claim": "one\ntwo"},
+        {"claim": "随着人工智能技术的飞速发展模型"},
+        {"remark": "more"},
+    ],
+)
+def test_faults_of_the_metadata(changed: dict[str, Any]) -> None:
+    (fault,) = faults(**changed)
+    assert fault.startswith("a.ipynb cell 0: source note ")
+
+
+def test_a_missing_field_is_a_fault() -> None:
+    cell = markdown(NOTE, source_note={"section": "4.5", "verdict": "wrong"})
+    assert len(source_notes.problems(Path("a.ipynb"), v4.new_notebook(cells=[cell]))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "No quotation.",
+        "> A quotation.\n\nAnd more outside of it.",
+        "> A quotation.\n\n---\n\n> Another.",
+        "> 随着人工智能技术的飞速发展，大模型取得了显著的成果。",
+        "> See [the chapter](../02_concepts/other.ipynb).",
+    ],
+)
+def test_faults_of_the_text(source: str) -> None:
+    assert len(faults(source)) == 1
+
+
+def test_a_chinese_term_is_fine() -> None:
+    assert (
+        faults("> The article's term is 自注意力机制 (self-attention), see [a paper](https://example.org).")
+        == []
+    )
+
+
+def test_a_note_is_a_markdown_cell() -> None:
+    notebook = v4.new_notebook(cells=[code("1", source_note=NOTED)])
+    assert len(source_notes.problems(Path("a.ipynb"), notebook)) == 1

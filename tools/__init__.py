@@ -1,0 +1,1 @@
+"""What builds and checks the book. No reader imports it; run as `python -m tools.NAME`."""

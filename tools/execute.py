@@ -1,0 +1,184 @@
+"""Run chapters with papermill, in parallel over the cores, and write their outputs and records.
+
+    python -m tools.execute --stale            the chapters whose record is not current
+    python -m tools.execute --all              every chapter
+    python -m tools.execute 05_project/pretraining …
+
+Each notebook runs in a process of its own with one thread: two notebooks side by side finish earlier than one
+after the other with two threads, and one thread adds up in the same order every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from largemodels import provenance
+
+from . import notebooks, records
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "_build" / "executed"
+TIME_LIMIT = 600  # seconds a notebook may take at laptop scale; a chapter should stay below 90
+
+
+class ExecutionError(RuntimeError):
+    """A notebook failed; the message is one line that names chapter, cell and error."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed notebook and what it noted."""
+
+    notebook: Path  # with outputs, not yet normalised
+    record: dict[str, Any]
+
+
+def environment(scale: str, journal: Path | None = None) -> dict[str, str]:
+    """Environment of a notebook's process: one thread, no hub, no progress bars."""
+    settings = {
+        "LARGEMODELS_SCALE": scale,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TQDM_DISABLE": "1",
+        "HF_HUB_OFFLINE": "1",
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+    if journal:
+        settings["LARGEMODELS_JOURNAL"] = str(journal)
+    return os.environ | settings
+
+
+def run(
+    chapter: str,
+    scale: str = "laptop",
+    folder: Path = BUILD,
+    time_limit: float = TIME_LIMIT,
+    root: Path = ROOT,
+) -> Run:
+    """Run one chapter from nothing, leaving its notebook as it is.
+
+    Args:
+        chapter: such as "05_project/pretraining".
+        scale: "smoke", "laptop" or "gpu".
+        folder: where the executed notebook goes.
+        time_limit: seconds after which the run is stopped.
+        root: of the book.
+
+    Raises:
+        ExecutionError: if a cell fails, a claim does not hold or the time is over.
+    """
+    source, output = notebooks.path_of(chapter, root), folder / f"{chapter}.ipynb"
+    journal = output.with_suffix(".journal")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    journal.write_text("", encoding="utf-8")
+    command = [sys.executable, "-m", "tools.papermill_one", str(source), str(output)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment(scale, journal),
+            timeout=time_limit,
+            capture_output=True,
+            text=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExecutionError(
+            f"{chapter}: stopped after {time_limit:.0f} s, the limit of a notebook."
+        ) from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["ended without a word"])[-1]
+        raise ExecutionError(f"{chapter}: {last} (the notebook up to there: {notebooks.where(output)})")
+    measured = json.loads(done.stdout.splitlines()[-1])
+    return Run(output, _record(chapter, journal, measured, root))
+
+
+def _record(chapter: str, journal: Path, measured: dict[str, float], root: Path) -> dict[str, Any]:
+    entries = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+    started = [entry for entry in entries if "scale" in entry]
+    libraries = [entry["library"] for entry in entries if "library" in entry]
+    if not started or not libraries:
+        raise ExecutionError(f"{chapter}: the notebook does not call lm.start, or its kernel was killed.")
+    return {
+        "chapter": chapter,
+        "title": notebooks.title(notebooks.read(notebooks.path_of(chapter, root))),
+        "scale": started[-1]["scale"],
+        "seed": started[-1]["seed"],
+        "executed": date.today().isoformat(),
+        "seconds": round(measured["seconds"], 1),
+        "peak_memory_gb": round(measured["peak_memory_gb"], 2),
+        "data": sorted({entry["data"] for entry in entries if "data" in entry}),
+        "versions": provenance.versions(),
+        "hashes": records.hashes(chapter, root) | {"library": libraries[-1]},
+        "claims": [entry["claim"] for entry in entries if "claim" in entry],
+    }
+
+
+def store(chapter: str, done: Run) -> None:
+    """Move a run's outputs into the chapter's notebook, then write its record.
+
+    In this order an interruption between the two leaves a record that the checks find out of date.
+    """
+    notebooks.write(notebooks.path_of(chapter), notebooks.normalise(notebooks.read(done.notebook)))
+    records.write(chapter, done.record)
+
+
+def execute(chapters: list[str]) -> list[str]:
+    """Run and store chapters; returns one line for each that failed."""
+    failures = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {pool.submit(run, chapter): chapter for chapter in chapters}
+        for number, future in enumerate(as_completed(running), start=1):
+            chapter = running[future]
+            try:
+                done = future.result()
+            except ExecutionError as error:
+                failures.append(str(error))
+                print(f"[{number}/{len(chapters)}] {chapter}: failed", flush=True)
+                continue
+            store(chapter, done)
+            print(f"[{number}/{len(chapters)}] {chapter}: {done.record['seconds']:.0f} s", flush=True)
+    return failures
+
+
+def announce(chapters: list[str]) -> None:
+    """Say what will run and how long it took last time."""
+    for chapter in chapters:
+        record = records.load(chapter)
+        last = f"{record['seconds']:.0f} s last time" if record else "for the first time"
+        print(f"executing {chapter} ({last})", flush=True)
+
+
+def main() -> None:
+    """Command line, see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.execute", description="Run chapters at laptop scale."
+    )
+    parser.add_argument("chapter", nargs="*", help="such as 05_project/pretraining")
+    parser.add_argument("--all", action="store_true", help="every chapter")
+    parser.add_argument("--stale", action="store_true", help="the chapters whose record is not current")
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    every = notebooks.chapters()
+    if unknown := sorted(set(asked.chapter) - set(every)):
+        sys.exit(f"No chapter {', '.join(unknown)}. There are: {', '.join(every)}.")
+    chosen = (
+        every if asked.all else [c for c in every if records.staleness(c)] if asked.stale else asked.chapter
+    )
+    announce(chosen)
+    if failures := execute(chosen):
+        sys.exit("\n".join(failures))
+    print(f"executed {len(chosen)} of {len(every)} chapters in {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Markdown as the book reads it: its blocks, its pictures, and what only MyST knows.
+
+Notebooks and pages are parsed with the plugins that the book itself uses, so that code, formulas and
+comments are told from prose the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from html.parser import HTMLParser
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
+from mdit_py_plugins.myst_blocks import myst_block_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
+from mdit_py_plugins.substitution import substitution_plugin
+
+LINK = "\ue001"  # stands in a plain text for what a link points to
+
+# Directives whose body is not prose.
+NOT_PROSE = {"code", "code-block", "code-cell", "literalinclude", "math", "mermaid", "eval-rst", "raw"}
+NOT_PROSE |= {"bibliography", "toctree", "tableofcontents", "automodule", "autoclass", "autofunction"}
+
+MYST_ONLY = {
+    "myst_role": "a role",
+    "myst_target": "a target",
+    "myst_line_comment": "a line that begins with % (a comment to MyST)",
+    "myst_block_break": "a block break +++",
+    "substitution_inline": "a substitution {{ }}",
+    "substitution_block": "a substitution {{ }}",
+    "colon_fence": "a directive :::",
+    "dl_open": "a definition list",
+    "footnote_ref": "a footnote",
+    "front_matter": "front matter",
+}
+
+_OPTIONS = re.compile(r"\A(?:---\n[\s\S]*?\n---\n|(?:\s*:[\w-]+:.*(?:\n|\Z))+)")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture in Markdown or HTML."""
+
+    source: str
+    alt: str
+
+
+class Html(HTMLParser):
+    """Collects the text, the links and the pictures of a piece of HTML."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.links: list[str] = []
+        self.images: list[Image] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep what a link or a picture points to."""
+        found = dict(attrs)
+        if tag == "img":
+            self.images.append(Image(found.get("src") or "", found.get("alt") or ""))
+        elif tag == "a" and found.get("href"):
+            self.links.append(found["href"] or "")
+            self.text += LINK
+        elif tag in ("p", "li", "tr", "br", "div", "summary", "details"):
+            self.text += "\n"
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text between tags."""
+        self.text += data
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable("table")
+    for plugin in (front_matter_plugin, footnote_plugin, deflist_plugin, dollarmath_plugin, amsmath_plugin):
+        parser.use(plugin)
+    for plugin in (colon_fence_plugin, myst_block_plugin, myst_role_plugin, substitution_plugin):
+        parser.use(plugin)
+    return parser
+
+
+def blocks(text: str) -> list[Token]:
+    """Parse Markdown into block tokens; the body of a directive that holds prose is parsed as well."""
+    found = []
+    for token in _parser().parse(text):
+        found.append(token)
+        directive = re.match(r"\{([^}]+)\}", token.info.strip())
+        if token.type in ("fence", "colon_fence") and directive and directive[1] not in NOT_PROSE:
+            found += blocks(_OPTIONS.sub("", token.content))
+    return found
+
+
+def _inline(tokens: list[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from token.children or []
+
+
+def myst_only(text: str) -> list[str]:
+    """Say what in a text is MyST's own and would show as raw text in JupyterLab or on GitHub."""
+    found = [MYST_ONLY[token.type] for token in _inline(blocks(text)) if token.type in MYST_ONLY]
+    fences = [token.info.strip() for token in blocks(text) if token.type == "fence"]
+    return found + [f"a directive {info}" for info in fences if info.startswith("{")]
+
+
+def images(text: str) -> list[Image]:
+    """All pictures of a text, in Markdown or HTML."""
+    found = []
+    for token in _inline(blocks(text)):
+        if token.type == "image":
+            found.append(Image(str(token.attrs["src"]), token.content))
+        elif token.type in ("html_inline", "html_block"):
+            found += Html(token.content).images
+    return found

@@ -1,0 +1,163 @@
+"""Write the pages that are made from records and notebooks: costs and claims, and the audit of the article.
+
+    python -m tools.pages
+
+The pages lie in `book/generated/`, are not committed, and are written again only when they change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tools import notebooks, records, source_notes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+RECORDS_INTRODUCTION = """\
+# Costs and claims
+
+Each chapter has a record, written when it was last executed. The numbers on this page come from these
+records, and so do the numbers in the text of the chapters: a test compares them. A chapter runs on one core of
+a processor, without a GPU; another machine may take half as long again. A claim has bounds, within which the
+text stays true."""
+
+AUDIT_INTRODUCTION = """\
+# What the article says and what holds
+
+The book follows the outline of an article, which [](/book/source.md) describes. Where a chapter meets one of
+its statements, a note says what the article claims, in our own words, and what holds. This page collects the
+notes by the article's sections."""
+
+VERDICTS = {
+    "wrong": "it does not hold; the chapter shows what does",
+    "imprecise": "it holds in part, or under a condition that the article does not name",
+    "unsupported": "nothing that we measured or found in the literature supports it",
+    "right": "it holds; the chapter shows it",
+}
+
+
+def duration(seconds: float) -> str:
+    """A time as a reader plans with it."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def amount(value: float, unit: str) -> str:
+    """A claim's number as `lm.claim` prints it."""
+    return f"{value:.4g} {unit}".strip()
+
+
+def in_cell(text: str) -> str:
+    """Text that may stand in a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def link(title: str, chapter: str) -> str:
+    """A link to a chapter's page."""
+    return f"[{in_cell(title)}](/notebooks/{chapter}.ipynb)"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; a column whose heading ends in a colon is set to the right."""
+    names = list(head)
+    rule = ["---:" if name.endswith(":") else "---" for name in names]
+    lines = [[name.rstrip(":") for name in names], rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def records_page(chapters: list[dict[str, Any]]) -> str:
+    """Every chapter's record, with its cost and its claims."""
+    if not chapters:
+        return f"{RECORDS_INTRODUCTION}\n\nNo chapter has been executed yet.\n"
+    head = ["Chapter", "Time:", "Memory:", "Data", "Scale", "Claims:", "Last run"]
+    rows = [
+        [
+            link(record["title"], record["chapter"]),
+            duration(record["seconds"]),
+            f"{record['peak_memory_gb']:.1f} GB",
+            in_cell(", ".join(record["data"])) or "none",
+            record["scale"],
+            str(len(record["claims"])),
+            record["executed"],
+        ]
+        for record in chapters
+    ]
+    total = f"All chapters one after the other: {duration(sum(record['seconds'] for record in chapters))}."
+    parts = [RECORDS_INTRODUCTION, table(head, rows), total, *map(_claims, chapters)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _claims(record: dict[str, Any]) -> str:
+    rows = [
+        [
+            in_cell(claim["name"]),
+            amount(claim["value"], claim["unit"]),
+            f"{claim['low']:g} to {claim['high']:g}",
+        ]
+        for claim in record["claims"]
+    ]
+    claims = table(["Claim", "Value:", "Bounds:"], rows) if rows else "This chapter makes no claim."
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    run = f"Executed on {record['executed']} with seed {record['seed']}; {versions}."
+    return f"## {record['title']}\n\n{claims}\n\n{run}"
+
+
+def audit_page(notes: list[source_notes.SourceNote], titles: dict[str, str]) -> str:
+    """What the article says and what holds, section by section; `titles` has the title of each chapter."""
+    if not notes:
+        return f"{AUDIT_INTRODUCTION}\n\nThere is no note yet.\n"
+    counts = Counter(note.verdict for note in notes)
+    rows = [[verdict, meaning, str(counts[verdict])] for verdict, meaning in VERDICTS.items()]
+    parts = [AUDIT_INTRODUCTION, table(["Verdict", "Meaning", "Notes:"], rows)]
+    section = None
+    for note in sorted(notes, key=lambda note: (_numbers(note.section), note.chapter, note.cell)):
+        if note.section != section:
+            section = note.section
+            parts.append(f"## Section {section}")
+        quotation = "\n".join(f"> {line}".rstrip() for line in note.text.strip().splitlines())
+        chapter = link(titles[note.chapter], note.chapter)
+        parts += [f"**{note.verdict.capitalize()}:** {note.claim} ({chapter})", quotation]
+    return "\n\n".join(parts) + "\n"
+
+
+def _numbers(section: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", section)]
+
+
+def listed_records(root: Path = ROOT) -> list[dict[str, Any]]:
+    """The records of all chapters in the table of contents, in its order."""
+    toc = (root / "_toc.yml").read_text(encoding="utf-8")
+    order = re.findall(r"^\s*-?\s*file:\s*[\"']?notebooks/([\w/-]+)", toc, flags=re.M)
+    found = records.load_all(root)
+    return [found[chapter] for chapter in order if chapter in found]
+
+
+def replace(path: Path, text: str) -> bool:
+    """Write a page if its text changed, and say whether it did."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return True
+
+
+def write(root: Path = ROOT) -> int:
+    """Write what changed; the number of pages written."""
+    notes = source_notes.collect(notebooks.paths(root))
+    titles = {
+        note.chapter: notebooks.title(notebooks.read(notebooks.path_of(note.chapter, root))) for note in notes
+    }
+    pages = {"records": records_page(listed_records(root)), "audit": audit_page(notes, titles)}
+    return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in pages.items())
+
+
+def main() -> None:
+    """Write the pages and say how many changed."""
+    print(f"Generated pages: {write()} changed")
+
+
+if __name__ == "__main__":
+    main()

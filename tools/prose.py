@@ -1,0 +1,93 @@
+"""Every result in prose is the value of a claim or stands in a sentence with a citation.
+
+A result is a decimal, a percentage, a multiple or an amount with a unit; years, names, shapes, versions,
+plain integers, code and formulas are not. A page may use the claims of all chapters, a notebook its own.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from tools.markdown import LINK
+from tools.notebooks import ROOT, where
+from tools.numerals import numbers
+from tools.passages import CODE, Passage, passages
+
+COST = re.compile(
+    r"^\*(?P<minutes>\d+) minutes? · (?P<memory>\d+(?:\.\d+)?) GB · (?P<data>[^·*]+) · scale laptop\*$", re.M
+)
+
+
+def passage_problems(
+    passage: Passage, claims: Iterable[Mapping[str, Any]], cited: Collection[str]
+) -> list[str]:
+    """Results of a passage that are neither claimed nor cited."""
+    if passage.heading or any(link in cited for link in passage.links):
+        return []
+    claims = list(claims)
+    return [
+        f"“{number.text}” is neither a claim's value nor cited in its sentence; "
+        f"claim it, cite it or write a setting as code: “{_shown(passage.text)}”"
+        for number in numbers(passage.text)
+        if number.result and not any(number.agrees(claim["value"], claim["unit"]) for claim in claims)
+    ]
+
+
+def _shown(text: str) -> str:
+    text = text.replace(LINK, "").replace(CODE, "…")
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def problems(
+    path: Path, notebook: NotebookNode, record: Mapping[str, Any] | None, cited: Collection[str]
+) -> list[str]:
+    """Check a notebook's Markdown cells and alternative texts.
+
+    `cited` holds the addresses of the bibliography. Without a record nothing is claimed.
+    """
+    claims = record["claims"] if record else []
+    found = []
+    for index, cell in enumerate(notebook.cells):
+        alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        text = cell.source if cell.cell_type == "markdown" else ""
+        if index == 0:
+            text = COST.sub("", text)
+        for passage in [*passages(text), *([Passage(alt)] if alt else [])]:
+            found += [f"{where(path, index)}: {it}" for it in passage_problems(passage, claims, cited)]
+    return found + cost_problems(path, notebook, record)
+
+
+def cost_problems(path: Path, notebook: NotebookNode, record: Mapping[str, Any] | None) -> list[str]:
+    """Compare the line of costs with the record: neither too little nor three times too much."""
+    line = COST.search(notebook.cells[0].source) if notebook.cells else None
+    if not line or not record:
+        return []  # a missing line is a matter of tools.structure, a missing record one of tools.records
+    found = []
+    for name, stated, measured in (
+        ("minutes", float(line["minutes"]), record["seconds"] / 60),
+        ("GB", float(line["memory"]), record["peak_memory_gb"]),
+    ):
+        if not measured <= stated <= 3 * math.ceil(measured):
+            said = f"the line of costs says {stated:g} {name}, measured were {measured:.2f}"
+            found.append(f"{where(path, 0)}: {said}; mend the line")
+    return found
+
+
+def page_problems(
+    path: Path, claims: Iterable[Mapping[str, Any]], cited: Collection[str], text: str | None = None
+) -> list[str]:
+    """Check a page of the book; `cited` holds the bibliography's addresses and its keys as "cite:KEY"."""
+    claims = list(claims)
+    text = path.read_text(encoding="utf-8") if text is None else text
+    return [f"{where(path)}: {it}" for one in passages(text) for it in passage_problems(one, claims, cited)]
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """The pages of the book that people write."""
+    return sorted([*root.glob("book/*.md"), *root.glob("book/parts/*.md")])

@@ -1,0 +1,130 @@
+"""Write a repository's address into a checkout, so that its buttons and notebooks lead there.
+
+    python -m tools.publish --address https://github.com/OWNER/REPOSITORY [--into FOLDER]
+
+It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`) and into the
+line `REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch. With `--into` a
+copy is stamped and the checkout stays as it is. A `file://` address, for a rehearsal, goes into the notebooks only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tools import notebooks
+
+ROOT = Path(__file__).resolve().parents[1]
+ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+BRANCH = "notebooks"  # of ready notebooks; the set-up cells name it too
+LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)
+
+COLAB = "https://colab.research.google.com"
+BINDER = "https://mybinder.org"
+
+
+class PublishError(ValueError):
+    """The address or the checkout does not fit; the message is one line."""
+
+
+def checked(address: str) -> str:
+    """The address without a slash or `.git` at its end."""
+    plain = address.strip().rstrip("/").removesuffix(".git")
+    if address.startswith("file:///") or ADDRESS.fullmatch(plain):
+        return address if address.startswith("file:///") else plain
+    raise PublishError(f"{address!r} is not of the form https://github.com/OWNER/REPOSITORY.")
+
+
+def stamp_config(text: str, address: str) -> str:
+    """`_config.yml` with the address and its buttons switched on."""
+    if (old := re.search(r'^  url: "(.*)"$', text, flags=re.M)) and old[1] not in ("", address):
+        raise PublishError(f"_config.yml is already stamped with {old[1]}; begin from a fresh checkout.")
+    values = {
+        "url": f'"{address}"',
+        "branch": BRANCH,
+        "use_edit_page_button": "true",
+        "use_issues_button": "true",
+        "colab_url": COLAB,
+        "binderhub_url": BINDER,
+    }
+    for key, value in values.items():
+        text, count = re.subn(rf"^(  {key}:) .*$", rf"\1 {value}", text, flags=re.M)
+        if count != 1:
+            raise PublishError(f"_config.yml has {count} lines that begin with '  {key}:', one is needed.")
+    return text
+
+
+def stamp_source(source: str, address: str) -> str:
+    """A set-up cell with the address; an address that is there already must be the same."""
+    found = LINE.findall(source)
+    if len(found) != 1:
+        raise PublishError(f'the set-up cell has {len(found)} lines REPOSITORY = "…", one is needed.')
+    if found[0] not in ("", address):
+        raise PublishError(f"already stamped with {found[0]}; begin from a fresh checkout.")
+    return LINE.sub(f'REPOSITORY = "{address}"', source)
+
+
+def stamp_notebook(path: Path, address: str) -> None:
+    """Write the address into a notebook's set-up cell."""
+    notebook = notebooks.read(path)
+    cells = [cell for cell in notebook.cells if "setup" in notebooks.tags(cell)]
+    if len(cells) != 1:
+        raise PublishError(f"{path.name} has {len(cells)} cells tagged setup, one is needed.")
+    try:
+        cells[0].source = stamp_source(cells[0].source, address)
+    except PublishError as error:
+        raise PublishError(f"{path.name}: {error}") from None
+    notebooks.write(path, notebook)
+
+
+def stamp(root: Path, address: str) -> int:
+    """Stamp a checkout; the number of notebooks stamped."""
+    address = checked(address)
+    paths = notebooks.paths(root)
+    for path in paths:
+        stamp_notebook(path, address)
+    if not address.startswith("file:"):
+        config = root / "_config.yml"
+        config.write_text(stamp_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
+    return len(paths)
+
+
+def copy_checkout(root: Path, target: Path) -> None:
+    """Copy what git knows or would add, uncommitted changes included, into an empty folder."""
+    if target.exists() and any(target.iterdir()):
+        raise PublishError(f"{target} is not empty.")
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        source = root / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+def main() -> int:
+    """Command line, see the module's docstring."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.publish", description="Stamp a repository's address."
+    )
+    parser.add_argument("--address", required=True, help="https://github.com/OWNER/REPOSITORY")
+    parser.add_argument("--into", type=Path, help="an empty folder for a stamped copy")
+    options = parser.parse_args()
+    try:
+        address = checked(options.address)
+        if options.into:
+            copy_checkout(ROOT, options.into)
+        count = stamp(options.into or ROOT, address)
+    except PublishError as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    print(f"{count} notebooks of {options.into or ROOT} lead to {address}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
