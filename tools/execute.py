@@ -110,7 +110,6 @@ def _record(chapter: str, journal: Path, measured: dict[str, float], root: Path)
         raise ExecutionError(f"{chapter}: the notebook does not call lm.start, or its kernel was killed.")
     return {
         "chapter": chapter,
-        "title": notebooks.title(notebooks.read(notebooks.path_of(chapter, root))),
         "scale": started[-1]["scale"],
         "seed": started[-1]["seed"],
         "executed": date.today().isoformat(),

@@ -22,7 +22,7 @@ RECORDS_INTRODUCTION = """\
 
 Each chapter has a record, written when it was last executed. The numbers on this page come from these
 records, and so do the numbers in the text of the chapters: a test compares them. A chapter runs on one core of
-a processor, without a GPU; another machine may take half as long again. A claim has bounds, within which the
+a processor, without a GPU; other machines are faster or slower. A claim has bounds, within which the
 text stays true."""
 
 AUDIT_INTRODUCTION = """\
@@ -128,11 +128,15 @@ def _numbers(section: str) -> list[int]:
 
 
 def listed_records(root: Path = ROOT) -> list[dict[str, Any]]:
-    """The records of all chapters in the table of contents, in its order."""
+    """The records of all chapters in the table of contents, in its order, each with its notebook's title."""
     toc = (root / "_toc.yml").read_text(encoding="utf-8")
     order = re.findall(r"^\s*-?\s*file:\s*[\"']?notebooks/([\w/-]+)", toc, flags=re.M)
     found = records.load_all(root)
-    return [found[chapter] for chapter in order if chapter in found]
+    return [found[name] | {"title": _title(name, root)} for name in order if name in found]
+
+
+def _title(chapter: str, root: Path) -> str:
+    return notebooks.title(notebooks.read(notebooks.path_of(chapter, root)))
 
 
 def replace(path: Path, text: str) -> bool:
@@ -147,9 +151,7 @@ def replace(path: Path, text: str) -> bool:
 def write(root: Path = ROOT) -> int:
     """Write what changed; the number of pages written."""
     notes = source_notes.collect(notebooks.paths(root))
-    titles = {
-        note.chapter: notebooks.title(notebooks.read(notebooks.path_of(note.chapter, root))) for note in notes
-    }
+    titles = {note.chapter: _title(note.chapter, root) for note in notes}
     pages = {"records": records_page(listed_records(root)), "audit": audit_page(notes, titles)}
     return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in pages.items())
 

@@ -20,6 +20,7 @@ from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+REHEARSAL = re.compile(r"file:///[^\s\"\\]+")
 BRANCH = "notebooks"  # of ready notebooks; the set-up cells name it too
 LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)
 
@@ -32,10 +33,12 @@ class PublishError(ValueError):
 
 
 def checked(address: str) -> str:
-    """The address without a slash or `.git` at its end."""
+    """The address without a slash or `.git` at its end; one of a folder stays as it is."""
+    if REHEARSAL.fullmatch(address):
+        return address
     plain = address.strip().rstrip("/").removesuffix(".git")
-    if address.startswith("file:///") or ADDRESS.fullmatch(plain):
-        return address if address.startswith("file:///") else plain
+    if ADDRESS.fullmatch(plain):
+        return plain
     raise PublishError(f"{address!r} is not of the form https://github.com/OWNER/REPOSITORY.")
 
 

@@ -18,10 +18,10 @@ from nbformat import NotebookNode
 from largemodels import provenance
 from largemodels.chapter import claim_line
 from tools import notebooks
-from tools.notebooks import ROOT, tags, title, where
+from tools.notebooks import ROOT, tags, where
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
-    "chapter": str, "title": str, "scale": str, "seed": int, "executed": str, "seconds": (int, float),
+    "chapter": str, "scale": str, "seed": int, "executed": str, "seconds": (int, float),
     "peak_memory_gb": (int, float), "data": list, "versions": dict, "hashes": dict, "claims": list,
 }  # fmt: skip
 CLAIM = {"name", "value", "low", "high", "unit"}
@@ -130,7 +130,7 @@ def check(chapter: str, root: Path = ROOT) -> list[str]:
         return [f"{place}: missing; {again}"]
     notebook = notebooks.read(notebooks.path_of(chapter, root))
     found = []
-    for name, value in {"chapter": chapter, "title": title(notebook), "scale": "laptop"}.items():
+    for name, value in {"chapter": chapter, "scale": "laptop"}.items():
         if record[name] != value:
             found.append(f"{name} is {record[name]!r}, not {value!r}")
     if record["hashes"]["code"] != code_hash(notebook):

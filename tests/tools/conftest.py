@@ -55,7 +55,6 @@ def record(chapter: NotebookNode) -> dict[str, Any]:
     """The record of the chapter."""
     return {
         "chapter": "05_project/small",
-        "title": "A small chapter",
         "scale": "laptop",
         "seed": 0,
         "executed": "2026-11-23",

@@ -1,0 +1,78 @@
+"""Run every chapter and the library's tests with whatever is installed; open an issue for what breaks.
+
+    python -m tools.weekly
+
+The weekly workflow calls it with the newest packages. An issue is found again by its title and opened once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from largemodels import provenance
+from tools import execute, notebooks
+
+TESTS = ("tests/library", "tests/parity")
+
+
+def broken_chapters() -> dict[str, str]:
+    """Titles of issues about chapters, each with the error."""
+    lines = execute.execute(notebooks.chapters())
+    return {f"{line.partition(':')[0]} breaks with the newest packages": line for line in lines}
+
+
+def broken_library() -> dict[str, str]:
+    """Title of the issue about the library's tests, with the last lines of what they print, if they fail."""
+    command = [sys.executable, "-m", "pytest", "-q", *TESTS]
+    done = subprocess.run(command, cwd=notebooks.ROOT, capture_output=True, text=True)
+    if done.returncode == 0:
+        return {}
+    return {"The library's tests break with the newest packages": "\n".join(done.stdout.splitlines()[-30:])}
+
+
+def body(error: str) -> str:
+    """The text of an issue."""
+    versions = ", ".join(f"{name} {version}" for name, version in provenance.versions().items())
+    server, repository, run = (
+        os.environ.get(f"GITHUB_{key}", "") for key in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    where = f"\n\nRun: {server}/{repository}/actions/runs/{run}" if run else ""
+    return f"```\n{error}\n```\n\nVersions: {versions}{where}\n"
+
+
+def open_issues(found: dict[str, str]) -> list[str]:
+    """Open an issue for each title that no open issue has; the titles that are new."""
+    listed = [
+        "gh",
+        "issue",
+        "list",
+        "--state",
+        "open",
+        "--limit",
+        "500",
+        "--json",
+        "title",
+        "--jq",
+        ".[].title",
+    ]
+    known = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.splitlines()
+    new = [title for title in found if title not in known]
+    for title in new:
+        subprocess.run(["gh", "issue", "create", "--title", title, "--body", body(found[title])], check=True)
+    return new
+
+
+def main() -> int:
+    """Run all, open issues, and end with a non-zero status if anything is broken."""
+    found = broken_chapters() | broken_library()
+    for error in found.values():
+        print(error, file=sys.stderr)
+    if found:
+        print(f"{len(open_issues(found))} new issues, {len(found)} things are broken", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
