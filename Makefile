@@ -14,8 +14,8 @@ $(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/co
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	@echo "Setting up $(VENV): about 2 GB, a few minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --disable-pip-version-check -q --index-url $(TORCH_INDEX) $$(grep ^torch== requirements/notebooks.txt)
-	@$(BIN)/pip install --disable-pip-version-check -q --progress-bar on -r requirements/tools.txt
+	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --disable-pip-version-check --index-url $(TORCH_INDEX) $$(grep ^torch== requirements/notebooks.txt)
+	@$(BIN)/pip install --disable-pip-version-check -r requirements/tools.txt
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
 	@$(BIN)/python -m largemodels.data install
 	@touch $@
