@@ -68,14 +68,14 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def records_page(chapters: list[dict[str, Any]]) -> str:
-    """Every chapter's record, with its cost and its claims."""
+def records_page(chapters: list[dict[str, Any]], titles: dict[str, str]) -> str:
+    """Every chapter with its cost and its claims, from their records; `titles` has the title of each chapter."""
     if not chapters:
         return f"{RECORDS_INTRODUCTION}\n\nNo chapter has been executed yet.\n"
     head = ["Chapter", "Time:", "Memory:", "Data", "Scale", "Claims:", "Last run"]
     rows = [
         [
-            link(record["title"], record["chapter"]),
+            link(titles[record["chapter"]], record["chapter"]),
             duration(record["seconds"]),
             f"{record['peak_memory_gb']:.1f} GB",
             in_cell(", ".join(record["data"])) or "none",
@@ -86,7 +86,8 @@ def records_page(chapters: list[dict[str, Any]]) -> str:
         for record in chapters
     ]
     total = f"All chapters one after the other: {duration(sum(record['seconds'] for record in chapters))}."
-    parts = [RECORDS_INTRODUCTION, table(head, rows), total, *map(_claims, chapters)]
+    parts = [RECORDS_INTRODUCTION, table(head, rows), total]
+    parts += [f"## {titles[record['chapter']]}\n\n{_claims(record)}" for record in chapters]
     return "\n\n".join(parts) + "\n"
 
 
@@ -102,7 +103,7 @@ def _claims(record: dict[str, Any]) -> str:
     claims = table(["Claim", "Value:", "Bounds:"], rows) if rows else "This chapter makes no claim."
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     run = f"Executed on {record['executed']} with seed {record['seed']}; {versions}."
-    return f"## {record['title']}\n\n{claims}\n\n{run}"
+    return f"{claims}\n\n{run}"
 
 
 def audit_page(notes: list[source_notes.SourceNote], titles: dict[str, str]) -> str:
@@ -127,16 +128,11 @@ def _numbers(section: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", section)]
 
 
-def listed_records(root: Path = ROOT) -> list[dict[str, Any]]:
-    """The records of all chapters in the table of contents, in its order, each with its notebook's title."""
+def listed_chapters(root: Path = ROOT) -> list[str]:
+    """The chapters in the table of contents, in its order."""
     toc = (root / "_toc.yml").read_text(encoding="utf-8")
-    order = re.findall(r"^\s*-?\s*file:\s*[\"']?notebooks/([\w/-]+)", toc, flags=re.M)
-    found = records.load_all(root)
-    return [found[name] | {"title": _title(name, root)} for name in order if name in found]
-
-
-def _title(chapter: str, root: Path) -> str:
-    return notebooks.title(notebooks.read(notebooks.path_of(chapter, root)))
+    names = re.findall(r"^\s*-\s*file:\s*[\"']?notebooks/([\w/-]+)", toc, flags=re.M)
+    return [name for name in names if notebooks.path_of(name, root).exists()]
 
 
 def replace(path: Path, text: str) -> bool:
@@ -150,10 +146,15 @@ def replace(path: Path, text: str) -> bool:
 
 def write(root: Path = ROOT) -> int:
     """Write what changed; the number of pages written."""
-    notes = source_notes.collect(notebooks.paths(root))
-    titles = {note.chapter: _title(note.chapter, root) for note in notes}
-    pages = {"records": records_page(listed_records(root)), "audit": audit_page(notes, titles)}
-    return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in pages.items())
+    chapters = listed_chapters(root)
+    paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
+    titles = {chapter: notebooks.title(notebooks.read(path)) for chapter, path in paths.items()}
+    found = records.load_all(root)
+    texts = {
+        "records": records_page([found[chapter] for chapter in chapters if chapter in found], titles),
+        "audit": audit_page(source_notes.collect(paths.values()), titles),
+    }
+    return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in texts.items())
 
 
 def main() -> None:

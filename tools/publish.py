@@ -4,7 +4,7 @@
 
 It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`) and into the
 line `REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch. With `--into` a
-copy is stamped and the checkout stays as it is. A `file://` address, for a rehearsal, goes into the notebooks only.
+copy is stamped and the checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
-REHEARSAL = re.compile(r"file:///[^\s\"\\]+")
 BRANCH = "notebooks"  # of ready notebooks; the set-up cells name it too
 LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)
 
@@ -33,13 +32,11 @@ class PublishError(ValueError):
 
 
 def checked(address: str) -> str:
-    """The address without a slash or `.git` at its end; one of a folder stays as it is."""
-    if REHEARSAL.fullmatch(address):
-        return address
+    """The address without a slash or `.git` at its end."""
     plain = address.strip().rstrip("/").removesuffix(".git")
-    if ADDRESS.fullmatch(plain):
-        return plain
-    raise PublishError(f"{address!r} is not of the form https://github.com/OWNER/REPOSITORY.")
+    if not ADDRESS.fullmatch(plain):
+        raise PublishError(f"{address!r} is not of the form https://github.com/OWNER/REPOSITORY.")
+    return plain
 
 
 def stamp_config(text: str, address: str) -> str:
@@ -90,9 +87,8 @@ def stamp(root: Path, address: str) -> int:
     paths = notebooks.paths(root)
     for path in paths:
         stamp_notebook(path, address)
-    if not address.startswith("file:"):
-        config = root / "_config.yml"
-        config.write_text(stamp_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
+    config = root / "_config.yml"
+    config.write_text(stamp_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return len(paths)
 
 

@@ -78,14 +78,13 @@ def rewrite_for_navigation(app: Sphinx, env: BuildEnvironment) -> set[str]:
 
 
 def remove_left_over(app: Sphinx, error: Exception | None) -> None:
-    """Remove pages and downloads of chapters that the book no longer has."""
+    """Remove the pages of chapters that the book no longer has."""
     if error or app.env is None:
         return
     out = Path(app.outdir)
     keep = {out / f"{page}.html" for page in app.env.found_docs}
-    folders = {out / page.split("/")[0] for page in app.env.found_docs if "/" in page}
-    for path in (path for folder in folders for path in folder.rglob("*.html")):
-        if path not in keep:
+    for path in set(out.rglob("*/*.html")) - keep:
+        if not path.relative_to(out).parts[0].startswith("_"):
             path.unlink()
 
 

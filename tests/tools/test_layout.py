@@ -28,8 +28,11 @@ FAULTS = {
     "request by a script": ('<script>fetch("https://example.org/a").catch(() => 0)</script>', "another host"),
     "error in a script": ("<script>undefinedFunction()</script>", "console error: undefinedFunction"),
     "missing file": ('<script src="missing.js"></script>', "console error"),
-    "display formula as text": ("<p>$$a + b$$</p>", "formula left as text"),
-    "inline formula as text": (r"<p>$x_{t}$</p>", "formula left as text"),
+    "display formula as text": ("<p>$$a + b$$</p>", "left as text: $$"),
+    "inline formula as text": (r"<p>$x_{t}$</p>", "left as text: $x_{t}$"),
+    "table as text": ("<p>| a | b | | --- | —: | | 1 | 2 |</p>", "left as text: | --- |"),
+    "role as text": ("<p>{doc}<code>page</code> and {cite:p}`a`</p>", "left as text: {cite:p}`"),
+    "emphasis as text": ("<p>**really**</p>", "left as text: **r"),
     "wide block": ('<div style="width: 500px">wide</div>', "390 px: "),
     "wide block, cut off": (
         '<div style="overflow: hidden"><p style="width: 600px">wide</p></div>',

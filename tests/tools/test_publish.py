@@ -1,0 +1,92 @@
+"""Publishing: the address goes where it belongs, a wrong one nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import notebooks, publish
+from tools.notebooks import ROOT
+from tools.publish import PublishError
+
+ADDRESS = "https://github.com/someone/a-book.of_2"
+
+
+@pytest.fixture
+def checkout(book: Path) -> Path:
+    """The small book with the settings of the real one."""
+    (book / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    return book
+
+
+def setup_cell(root: Path) -> str:
+    return str(notebooks.read(notebooks.paths(root)[0]).cells[1].source)
+
+
+def test_address_is_written_once(checkout: Path) -> None:
+    assert publish.stamp(checkout, f"{ADDRESS}.git") == 1
+    assert f'REPOSITORY = "{ADDRESS}"' in setup_cell(checkout).splitlines()
+    config = yaml.safe_load((checkout / "_config.yml").read_text(encoding="utf-8"))
+    assert config["repository"] == {"url": ADDRESS, "branch": "notebooks"}
+    assert config["html"]["use_edit_page_button"] is True
+    assert config["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
+    assert config["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
+    before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
+    publish.stamp(checkout, ADDRESS)
+    assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+
+
+def test_only_the_address_changes_in_a_notebook(checkout: Path) -> None:
+    path = notebooks.paths(checkout)[0]
+    before = path.read_text(encoding="utf-8").splitlines()
+    publish.stamp_notebook(path, ADDRESS)
+    after = path.read_text(encoding="utf-8").splitlines()
+    assert len(after) == len(before)
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
+
+
+def test_another_address_is_refused(checkout: Path) -> None:
+    publish.stamp(checkout, ADDRESS)
+    with pytest.raises(PublishError, match=r"small\.ipynb: already stamped with"):
+        publish.stamp(checkout, "https://github.com/another/book")
+    text = (checkout / "_config.yml").read_text(encoding="utf-8")
+    with pytest.raises(PublishError, match="already stamped with"):
+        publish.stamp_config(text, "https://github.com/another/book")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "github.com/a/b", "http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c",
+     "https://example.org/a/b", 'https://github.com/a/b"', "https://github.com/a b/c", 'file:///tmp/a'],
+)  # fmt: skip
+def test_a_wrong_address_is_refused(address: str, checkout: Path) -> None:
+    before = setup_cell(checkout)
+    with pytest.raises(PublishError, match="not of the form"):
+        publish.stamp(checkout, address)
+    assert setup_cell(checkout) == before
+
+
+@pytest.mark.parametrize("source", ["print(1)", 'REPOSITORY = ""\nREPOSITORY = ""'])
+def test_a_cell_without_its_line_is_refused(source: str) -> None:
+    with pytest.raises(PublishError, match="one is needed"):
+        publish.stamp_source(source, ADDRESS)
+
+
+def test_a_config_without_its_lines_is_refused() -> None:
+    with pytest.raises(PublishError, match="'  url:'"):
+        publish.stamp_config("title: A\n", ADDRESS)
+
+
+def test_a_copy_has_what_git_would_have(checkout: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(checkout)], check=True)
+    (checkout / ".gitignore").write_text("ignored\n", encoding="utf-8")
+    (checkout / "ignored").write_text("", encoding="utf-8")
+    copy = tmp_path / "copy"
+    publish.copy_checkout(checkout, copy)
+    assert (copy / "notebooks/05_project/small.ipynb").exists()
+    assert not (copy / "ignored").exists()
+    with pytest.raises(PublishError, match="not empty"):
+        publish.copy_checkout(checkout, copy)
