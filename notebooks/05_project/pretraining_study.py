@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 
-import torch
-
 import largemodels as lm
+import torch
 
 # The chapter's own setting, then the same recipe for larger models and longer.
 CHAPTER = dict(n_layer=2, d_model=64, context_length=64, steps=1_800, learning_rate=8e-3)
@@ -19,23 +18,42 @@ LARGER = dict(n_layer=3, d_model=128, context_length=64, steps=10_000, learning_
 
 
 def train(
-    seed: int, n_layer: int, d_model: int, context_length: int, steps: int, learning_rate: float
+    seed: int,
+    n_layer: int,
+    d_model: int,
+    context_length: int,
+    steps: int,
+    learning_rate: float,
 ) -> dict:
     """Train one GPT; returns its size, its seconds of training on one core and its losses in nats a token."""
     corpus = lm.shakespeare()
-    tokenizer = lm.CharTokenizer("".join(corpus.text(part) for part in ("train", "validation", "test")))
+    tokenizer = lm.CharTokenizer(
+        "".join(corpus.text(part) for part in ("train", "validation", "test"))
+    )
     torch.manual_seed(seed)
-    gpt = lm.GPT(lm.GPTConfig(tokenizer.vocab_size, context_length, n_layer, n_head=4, d_model=d_model))
+    gpt = lm.GPT(
+        lm.GPTConfig(
+            tokenizer.vocab_size, context_length, n_layer, n_head=4, d_model=d_model
+        )
+    )
     recipe = lm.TrainingConfig(
-        steps=steps, learning_rate=learning_rate, warmup_steps=steps // 20, evaluate_every=steps
+        steps=steps,
+        learning_rate=learning_rate,
+        warmup_steps=steps // 20,
+        evaluate_every=steps,
     )
     windows = lm.batches(tokenizer.encode(corpus.text("train")), 16, context_length, seed)
-    began = time.process_time()  # of one thread: what else runs on the machine does not count
+    began = (
+        time.process_time()
+    )  # of one thread: what else runs on the machine does not count
     lm.train(gpt, windows, recipe)
     core_seconds = time.process_time() - began
     losses = {
         f"{part}_loss": lm.evaluate(
-            gpt, tokenizer.encode(corpus.text(part)), context_length, overlap=context_length // 2
+            gpt,
+            tokenizer.encode(corpus.text(part)),
+            context_length,
+            overlap=context_length // 2,
         )
         for part in ("validation", "test")
     }
