@@ -53,7 +53,6 @@ def _translate(theirs: dict[str, Tensor], n_layer: int) -> dict[str, Tensor]:
         "position_embedding.weight": theirs["transformer.wpe.weight"],
         "final_norm.weight": theirs["transformer.ln_f.weight"],
         "final_norm.bias": theirs["transformer.ln_f.bias"],
-        "head.weight": theirs["lm_head.weight"],
     }
     for layer in range(n_layer):
         for our_name, their_name in _BLOCK.items():

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from largemodels.models.attention import SelfAttention, causal_mask
+from largemodels.models.attention import Attention, visible
 
 
 def test_the_future_changes_nothing_before_it() -> None:
-    attention = SelfAttention(d_model=21, n_head=3)
+    attention = Attention(d_model=21, n_head=3, causal=True)
     x = torch.randn(2, 7, 21)
     later = x.clone()
     later[:, 5:] += 1
@@ -17,7 +17,7 @@ def test_the_future_changes_nothing_before_it() -> None:
 
 
 def test_padding_changes_nothing_for_real_tokens() -> None:
-    attention = SelfAttention(d_model=21, n_head=3)
+    attention = Attention(d_model=21, n_head=3, causal=True)
     x = torch.randn(2, 7, 21)
     mask = torch.tensor([[1, 1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1, 1]])
     noisy = torch.where(mask.bool()[..., None], x, torch.randn_like(x))
@@ -27,7 +27,7 @@ def test_padding_changes_nothing_for_real_tokens() -> None:
 
 
 def test_mask_of_ones_is_no_mask() -> None:
-    attention = SelfAttention(d_model=15, n_head=5)
+    attention = Attention(d_model=15, n_head=5, causal=True)
     x = torch.randn(3, 4, 15)
     assert_close(attention(x, torch.ones(3, 4)), attention(x))
 
@@ -38,11 +38,11 @@ def test_causal_mask() -> None:
 
 def test_width_must_divide_into_heads() -> None:
     with pytest.raises(ValueError, match="multiple of n_head"):
-        SelfAttention(d_model=10, n_head=3)
+        Attention(d_model=10, n_head=3, causal=True)
 
 
 def test_dropout_only_in_training() -> None:
-    attention = SelfAttention(d_model=6, n_head=2, dropout=0.5)
+    attention = Attention(d_model=6, n_head=2, causal=True, dropout=0.5)
     x = torch.randn(1, 9, 6)
     assert not torch.equal(attention(x), attention(x))
     attention.eval()
