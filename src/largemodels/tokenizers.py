@@ -7,6 +7,7 @@ is only ever text: a marker such as ``<|endoftext|>`` that a reader writes does 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -245,6 +246,12 @@ def load(path: Path | str) -> Tokenizer:
     inner = PreTrainedTokenizerFast(tokenizer_object=fast, **stored["special_tokens"])
     inner.chat_template = stored["chat_template"]
     return TransformersTokenizer(inner)
+
+
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """16 hexadecimal digits, the same for tokenizers that give the same tokens."""
+    stored = json.dumps([tokenizer.name, tokenizer.to_json()], sort_keys=True)
+    return hashlib.sha256(stored.encode()).hexdigest()[:16]
 
 
 def _valid(text: str) -> str:

@@ -64,8 +64,8 @@ def test_a_missing_package_says_how_to_install(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(DataError, match=r"no data set 'wikipedia'. There are: shakespeare"):
-        files("wikipedia")
+    with pytest.raises(DataError, match=r"no data set 'wikitext'. There are: shakespeare, wikipedia"):
+        files("wikitext")
 
 
 def test_every_entry_has_a_card_and_a_pin() -> None:
