@@ -123,13 +123,12 @@ class Attention(nn.Module):
             q = self._heads(self.query(x))
             if cache is not None and cache.length:
                 k, v = cache.held(self.layer)
-                return (q if self.q_norm is None else self.q_norm(q)), k, v
+                return _normed(q, self.q_norm), k, v
             k, v = map(self._heads, self.key_value(context).chunk(2, dim=-1))
         else:
             heads = self._heads(self.qkv(x))  # (batch, n_head + 2 * n_kv_head, time, d_head)
             q, k, v = heads.split([self.n_head, self.n_kv_head, self.n_kv_head], dim=1)
-        if self.q_norm is not None and self.k_norm is not None:
-            q, k = self.q_norm(q), self.k_norm(k)
+        q, k = _normed(q, self.q_norm), _normed(k, self.k_norm)
         if rotation is not None:
             q, k = rotate(q, *rotation, self.pairs), rotate(k, *rotation, self.pairs)
         if cache is not None:
@@ -139,6 +138,13 @@ class Attention(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         """``(batch, time, heads * d_head)`` to ``(batch, heads, time, d_head)``."""
         return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+
+
+def _normed(x: Tensor, norm: nn.RMSNorm | None) -> Tensor:
+    """``x`` after the norm, if there is one, in the type of ``x``: under autocast that is not the type of the weight."""
+    if norm is None:
+        return x
+    return F.rms_norm(x, norm.normalized_shape, norm.weight.to(x.dtype), norm.eps)
 
 
 def visible(
@@ -158,15 +164,15 @@ def visible(
         device: where the result lies.
 
     Returns:
-        ``(n_queries, n_keys)`` or, with padding, ``(batch, 1, n_queries, n_keys)``: true where it may; None if all may.
+        ``(1 or batch, 1, n_queries, n_keys)``, true where it may; None if all may.
     """
     if not causal:
         return None if padding is None else padding[:, None, None, :].bool()
     if padding is None and n_queries == 1:
         return None
-    earlier = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
+    keys = torch.arange(n_keys, device=device)
+    queries = keys[n_keys - n_queries :, None]  # (n_queries, 1): their places among the keys
     if padding is None:
-        return earlier
+        return (keys <= queries)[None, None]
     # A padded position at the start of a row would see nothing, and its softmax would be 0 / 0: it sees itself.
-    itself = torch.eye(n_keys, dtype=torch.bool, device=device)[n_keys - n_queries :]
-    return earlier & padding[:, None, None, :].bool() | itself
+    return (keys <= queries) & padding[:, None, None, :].bool() | (keys == queries)

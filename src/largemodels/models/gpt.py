@@ -6,17 +6,13 @@ By default the architecture is that of the released weights: learned positions, 
 once at the end, biases everywhere, GELU in its tanh approximation, the output head tied to the token embedding. It
 gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
 
-Each later choice is a field of :class:`GPTConfig`, to be switched one at a time:
-
-- ``norm="rmsnorm"``: Zhang and Sennrich, 2019 (https://arxiv.org/abs/1910.07467);
-- ``position="rotary"``: Su et al., 2021 (https://arxiv.org/abs/2104.09864);
-- ``qk_norm``: Dehghani et al., 2023, section 2 (https://arxiv.org/abs/2302.05442);
-- ``activation="relu2"``: So et al., 2021, the squared ReLU of Primer (https://arxiv.org/abs/2109.08668);
-- ``activation="swiglu"``: Shazeer, 2020 (https://arxiv.org/abs/2002.05202);
-- ``n_kv_head``: Ainslie et al., 2023 (https://arxiv.org/abs/2305.13245);
-- ``zero_init``: each block starts as the identity, after Zhang et al., 2019 (https://arxiv.org/abs/1901.09321).
-
-With the right ones it is Llama, weight for weight (Touvron et al., 2023, https://arxiv.org/abs/2302.13971).
+Each later choice is a field of :class:`GPTConfig`, to be switched one at a time: RMSNorm (Zhang and Sennrich, 2019,
+https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864), normalised
+queries and keys (Dehghani et al., 2023, https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021,
+https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202), grouped queries (Ainslie
+et al., 2023, https://arxiv.org/abs/2305.13245), blocks that begin as the identity (after Zhang et al., 2019,
+https://arxiv.org/abs/1901.09321). With the right ones it is Llama (Touvron et al., 2023,
+https://arxiv.org/abs/2302.13971), weight for weight.
 """
 
 from __future__ import annotations
@@ -30,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import rotary
-from .attention import Attention
+from .attention import Attention, visible
 from .cache import KVCache
 
 _CHOICES = {
@@ -192,24 +188,23 @@ class GPT(nn.Module):
 
     def hidden(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
         """What the head reads, ``(batch, time, d_model)``; arguments as in :meth:`forward`."""
-        time, start = tokens.shape[1], 0 if cache is None else cache.length
-        longest = self.config.context_length if cache is None else cache.capacity
+        config, time, start = self.config, tokens.shape[1], 0 if cache is None else cache.length
+        longest = config.context_length if cache is None else cache.capacity
         if start + time > longest:
             raise ValueError(
                 f"{start + time} tokens do not fit into a {'context' if cache is None else 'cache'} of {longest}: "
                 "shorten the text or build the model with a larger context_length."
             )
+        positions = torch.arange(start, start + time, device=tokens.device)  # (time,)
         if cache is not None:
             mask = cache.append_mask(mask, time)
-        positions = torch.arange(start, start + time, device=tokens.device)  # (time,)
         if mask is not None:
             positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, start:]  # (batch, time)
-        x = self.token_embedding(tokens)
-        rotation = None
-        if self.config.position == "learned":
+            mask = visible(time, start + time, causal=True, padding=mask)  # once for all blocks
+        x, rotation = self.token_embedding(tokens), None
+        if config.position == "learned":
             x = x + self.position_embedding(positions)
         else:
-            config = self.config
             rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
         x = self.dropout(x)
         for block in self.blocks:
@@ -250,14 +245,9 @@ class GPT(nn.Module):
         length = config.context_length if length is None else length
         if not 0 < length <= config.context_length:
             raise ValueError(f"A cache holds 1 to {config.context_length} tokens, not {length}.")
+        n_kv_head, dtype = config.n_kv_head or config.n_head, dtype or weight.dtype
         return KVCache(
-            config.n_layer,
-            batch_size,
-            config.n_kv_head or config.n_head,
-            length,
-            config.d_head,
-            device=weight.device,
-            dtype=dtype or weight.dtype,
+            config.n_layer, batch_size, n_kv_head, length, config.d_head, device=weight.device, dtype=dtype
         )
 
     def n_parameters(self) -> int:
