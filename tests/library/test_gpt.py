@@ -265,7 +265,7 @@ def test_presets() -> None:
     assert preset("gpt2") == GPTConfig()
     assert preset("modern", n_layer=2, dropout=0.1).n_layer == 2
     assert PRESETS["modern"].n_layer == 12
-    with pytest.raises(ValueError, match="no preset 'gpt3'. There are: gpt2, gpt2-medium"):
+    with pytest.raises(ValueError, match=r"no preset 'gpt3'\. There are: gpt2, gpt2-medium"):
         preset("gpt3")
     with pytest.raises(ValueError, match="multiple of n_head"):
         preset("gpt2", d_model=100)

@@ -40,28 +40,33 @@ def smollm2(*, unchecked: bool = False) -> Path:
 
 
 def _convert(packed: Path, folder: Path) -> None:
-    """Unpack a GGUF file into a folder, which appears complete or not at all."""
-    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
+    """Unpack a file into a folder, which appears complete, with its sums, or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}-"))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
-        # The file says "smollm", which means: digits apart, then GPT-2's rule. transformers reads GPT-2's rule alone,
-        # and "a  1" would become other tokens than in training.
-        tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
-            [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
-        )
-        tokenizer.save_pretrained(aside)
-        # Without dequantize the outcome depends on whether the package `kernels` is installed.
-        model = AutoModelForCausalLM.from_pretrained(
-            packed.parent, gguf_file=packed.name, quantization_config=GgufConfig(dequantize=True)
-        )
-        model.save_pretrained(aside)
+        _unpack(packed, aside)
         sums = {path.name: sha256(path) for path in sorted(aside.iterdir())}
         (aside / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
         if not folder.exists():  # another process may have been quicker
             aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _unpack(packed: Path, folder: Path) -> None:
+    """Weights and tokenizer of a GGUF file, as ``transformers`` saves them."""
+    from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
+    # The file says "smollm", which means: digits apart, then GPT-2's rule. transformers knows GPT-2's rule alone,
+    # and two blanks before a digit would become other tokens than in training.
+    tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
+        [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.save_pretrained(folder)
+    # Without dequantize the outcome depends on whether the package `kernels` is installed.
+    model = AutoModelForCausalLM.from_pretrained(
+        packed.parent, gguf_file=packed.name, quantization_config=GgufConfig(dequantize=True)
+    )
+    model.save_pretrained(folder)

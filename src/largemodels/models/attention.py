@@ -141,7 +141,7 @@ class Attention(nn.Module):
 
 
 def _normed(x: Tensor, norm: nn.RMSNorm | None) -> Tensor:
-    """``x`` after the norm, if there is one, in the type of ``x``: under autocast that is not the type of the weight."""
+    """``x`` after the norm, if there is one, in the type of ``x``: under autocast the weight's is another."""
     if norm is None:
         return x
     return F.rms_norm(x, norm.normalized_shape, norm.weight.to(x.dtype), norm.eps)

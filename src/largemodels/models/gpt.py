@@ -56,12 +56,11 @@ class GPTConfig:
     qk_norm: bool = False  # queries and keys are normalised before their product
     n_kv_head: int | None = None  # heads of keys and values, divides n_head; None: as many
     activation: str = "gelu"  # or "relu2": the square of ReLU; or "swiglu": one half gates the other
-    d_hidden: int | None = (
-        None  # width inside the network of a block; None: 4 d_model, for swiglu 8/3 d_model
-    )
+    d_hidden: int | None = None  # width inside a block's network; None: 4 d_model, for swiglu 8/3 d_model
     bias: bool = True  # of linear layers and LayerNorm
     tied_head: bool = True  # the head is the token embedding; or a matrix of its own
     zero_init: bool = False  # what is added to the stream starts at 0; or small and random
+    embedding_std: float = 0.02  # of token embeddings at the start; larger only with a head of its own
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model", "n_kv_head", "d_hidden"):
@@ -74,6 +73,8 @@ class GPTConfig:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_head ({self.n_head}).")
         if self.n_head % (self.n_kv_head or self.n_head):
             raise ValueError(f"n_head ({self.n_head}) must be a multiple of n_kv_head ({self.n_kv_head}).")
+        if self.norm_eps <= 0 or self.rope_base <= 1:
+            raise ValueError("norm_eps must be positive, rope_base above 1.")
         if self.position == "rotary" and self.d_head % 2:
             raise ValueError(f"Rotary positions need heads of even width, not {self.d_head}.")
         if not 0 <= self.dropout < 1:
@@ -156,14 +157,14 @@ class GPT(nn.Module):
     def _initialise(self) -> None:
         """Weights N(0, 0.02²), biases 0; what is added to the residual stream starts smaller, or at 0.
 
-        Each block adds twice to the stream, so those projections shrink by √(2 n_layer) to keep its
-        variance independent of depth (section 2.3 of the paper).
+        Each block adds twice to the stream, so those projections shrink by √(2 n_layer) to keep its variance.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+        nn.init.normal_(self.token_embedding.weight, std=self.config.embedding_std)
         std = 0.0 if self.config.zero_init else 0.02 / math.sqrt(2 * self.config.n_layer)
         for name, parameter in self.named_parameters():
             if name.endswith(("attention.project.weight", "contract.weight")):
@@ -188,15 +189,14 @@ class GPT(nn.Module):
 
     def hidden(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
         """What the head reads, ``(batch, time, d_model)``; arguments as in :meth:`forward`."""
-        config, time, start = self.config, tokens.shape[1], 0 if cache is None else cache.length
-        longest = config.context_length if cache is None else cache.capacity
+        config, time, start = self.config, tokens.shape[1], cache.length if cache else 0
+        place, longest = ("cache", cache.capacity) if cache else ("context", config.context_length)
         if start + time > longest:
             raise ValueError(
-                f"{start + time} tokens do not fit into a {'context' if cache is None else 'cache'} of {longest}: "
-                "shorten the text or build the model with a larger context_length."
+                f"{start + time} tokens do not fit into a {place} of {longest}: shorten one or lengthen the other."
             )
         positions = torch.arange(start, start + time, device=tokens.device)  # (time,)
-        if cache is not None:
+        if cache:
             mask = cache.append_mask(mask, time)
         if mask is not None:
             positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, start:]  # (batch, time)
@@ -206,10 +206,10 @@ class GPT(nn.Module):
             x = x + self.position_embedding(positions)
         else:
             rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
-        x = self.dropout(x)
+        x = self.dropout(x)  # (batch, time, d_model)
         for block in self.blocks:
-            x = block(x, mask, rotation, cache)  # (batch, time, d_model)
-        if cache is not None:
+            x = block(x, mask, rotation, cache)
+        if cache:
             cache.length += time
         return self.final_norm(x)
 
@@ -225,30 +225,24 @@ class GPT(nn.Module):
             targets: ``(batch, time)``, the token that follows each position, or -100 where it does not count.
             mask: as in :meth:`forward`.
         """
-        logits = self(tokens, mask)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+        return F.cross_entropy(self(tokens, mask).flatten(0, 1), targets.flatten(), ignore_index=-100)
 
     def new_cache(
         self, batch_size: int, length: int | None = None, dtype: torch.dtype | None = None
     ) -> KVCache:
-        """An empty cache for this model.
+        """An empty cache for ``batch_size`` sequences.
 
         Args:
             batch_size: sequences.
-            length: the most tokens of each; None: ``context_length``.
+            length: the most tokens of each, at most ``context_length``, which it is if None.
             dtype: of keys and values; None: that of the weights.
-
-        Raises:
-            ValueError: if ``length`` is above ``context_length``.
         """
         config, weight = self.config, self.token_embedding.weight
         length = config.context_length if length is None else length
         if not 0 < length <= config.context_length:
             raise ValueError(f"A cache holds 1 to {config.context_length} tokens, not {length}.")
-        n_kv_head, dtype = config.n_kv_head or config.n_head, dtype or weight.dtype
-        return KVCache(
-            config.n_layer, batch_size, n_kv_head, length, config.d_head, device=weight.device, dtype=dtype
-        )
+        shape = (config.n_layer, batch_size, config.n_kv_head or config.n_head, length, config.d_head)
+        return KVCache(*shape, device=weight.device, dtype=dtype or weight.dtype)
 
     def n_parameters(self) -> int:
         """Number of trained parameters; the tied head counts once."""

@@ -21,6 +21,7 @@ PRESETS = {
         bias=False,
         tied_head=False,
         zero_init=True,
+        embedding_std=1.0,  # learned faster than 0.02 on Shakespeare, three seeds of three
     ),
     # Ben Allal et al., 2025 (https://arxiv.org/abs/2502.02737); see interop.load_smollm2.
     "smollm2-135m": GPTConfig(  # 134,515,008

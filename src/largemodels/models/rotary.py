@@ -55,7 +55,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, pairs: str = "halves") -> Tensor
         partner = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
     else:
         partner = x.roll(x.shape[-1] // 2, dims=-1)
-    return torch.addcmul(x * cos.to(x.dtype), partner, sin.to(x.dtype))
+    return x * cos.to(x.dtype) + partner * sin.to(x.dtype)
 
 
 def reorder_pairs(weight: Tensor, n_head: int, to: str) -> Tensor:
