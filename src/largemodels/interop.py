@@ -122,12 +122,18 @@ def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
 
     Raises:
         ValueError: if the reference has something that our GPT has not; the message says what.
-        OSError: if there is no such folder and the hub does not answer, as ``transformers`` says it.
+        FileNotFoundError: if there is no such folder and the hub does not have it, or does not answer.
     """
     if isinstance(reference, Path | str):
         from transformers import AutoModelForCausalLM
 
-        reference = AutoModelForCausalLM.from_pretrained(reference)
+        try:
+            reference = AutoModelForCausalLM.from_pretrained(reference)
+        except OSError:
+            raise FileNotFoundError(
+                f"'{reference}' is no folder with a model, and no model of that name could be had from the hub. "
+                "Without the hub there is load_smollm2()."
+            ) from None
     config = _our_config(reference.config)
     theirs, state = reference.state_dict(), {}
     with torch.device("meta"):  # shapes without memory: no time is spent on initial weights
