@@ -298,13 +298,18 @@ def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) 
         raise CheckpointError(f"{folder} is of a {saved['class']}, not of a {current['class']}.")
     if saved["config"] and current["config"]:
         _refuse_other(saved["config"], model.config, folder)
-    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     with safe_open(folder / WEIGHTS, framework="pt") as file:
-        for name in file.keys():  # noqa: SIM118
-            if (shape := file.get_slice(name).get_shape()) != shapes.get(name):
-                raise CheckpointError(
-                    f"{folder} has {name} of shape {shape}, the model {shapes.get(name, 'has none')}."
-                )
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    tensors = model.state_dict()
+    held = {
+        tensors[name].data_ptr() for name in shapes if name in tensors
+    }  # of tied weights one name is saved
+    for name in [*shapes, *(name for name, tensor in tensors.items() if tensor.data_ptr() not in held)]:
+        shape = list(tensors[name].shape) if name in tensors else None
+        if shapes.get(name) != shape:
+            raise CheckpointError(
+                f"{folder} has {name} of shape {shapes.get(name)}, the model of shape {shape}."
+            )
 
 
 def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[str, ...] = ()) -> None:

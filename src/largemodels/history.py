@@ -104,7 +104,7 @@ class Progress:
         """
         if self.rows and name not in self.rows[-1]:
             raise ValueError(f"patience watches {name!r}, but evaluate returns no such number.")
-        values = [row[name] for row in self.rows]
+        values = [math.inf if math.isnan(row[name]) else row[name] for row in self.rows]
         return len(values) - 1 - values.index(min(values)) if values else 0
 
 

@@ -8,8 +8,8 @@ Each process holds the whole model, draws the same batch, computes on its own sh
 averaged before the update. So the learning curve is that of one process, whatever their number: it is the batch that
 sets it, and the batch must be large enough to be shared.
 
-A model that does not fit into one device is spread over all by configuration of Accelerate alone, nothing in the
-script changes (fully sharded data parallel; not tried on the machine that this book was written on)::
+A model that does not fit into one device is spread over all by configuration of Accelerate, and the script stays as it
+is, with AdamW and without a checkpoint folder (fully sharded data parallel, which needs GPUs; not tried here)::
 
     accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 \
         --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap Block train.py

@@ -113,8 +113,8 @@ def train(
 
     Args:
         model: any module.
-        batches: tuples or dicts of tensors ``(batch, …)``, which are moved to the device of the model. With a
-            checkpoint folder, a function that begins at any batch, ``batches(number)``, such as
+        batches: tensors ``(batch, …)``, alone or in tuples or dicts; they are moved to the device of the model. With
+            a checkpoint folder, a function that begins at any batch, ``batches(number)``, such as
             ``functools.partial(lm.batches, tokens, batch_size, context_length, seed)``.
         config: how, and how long.
         evaluate: called before the first step, every ``evaluate_every`` steps and after the last one, in evaluation
@@ -174,6 +174,7 @@ class _Stepper:
         self.joined, self.optimizers = team.join(objective, make_optimizers(model, config))
         self.objective = torch.compile(self.joined) if config.compile else self.joined
         self.items, self.kind = 0, "tokens"
+        model.zero_grad()  # whatever was computed before
 
     def step(self, source: Iterator[Batch], share: float) -> Tensor:
         """Draw, compute the gradient, clip it, move the weights.
@@ -208,6 +209,8 @@ class _Stepper:
             raise ValueError(
                 "The batches ended before the training: make them endless, or train for fewer steps."
             )
+        if isinstance(batch, Tensor):
+            batch = (batch,)
         first = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
         if first.is_floating_point():
             self.items, self.kind = self.items + len(first), "examples"

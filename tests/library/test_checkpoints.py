@@ -177,9 +177,9 @@ class Tied(nn.Module):
         return (self.first(inputs) - 1).square().mean() + (self.last(inputs) + 1).square().mean()
 
 
-def points(start: int) -> Iterator[tuple[Tensor]]:
+def points(start: int) -> Iterator[Tensor]:
     for number in itertools.count(start):
-        yield (torch.full((2, 4), number / 10),)
+        yield torch.full((2, 4), number / 10)
 
 
 def test_tied_weights_and_buffers(tmp_path: Path) -> None:
@@ -203,8 +203,14 @@ def test_a_checkpoint_of_another_model_is_refused_and_nothing_loaded(finished: P
             load_weights(other, finished)
         assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
     train(Tied(), points, TrainingConfig(steps=1), checkpoint=tmp_path / "tied")
-    with pytest.raises(CheckpointError, match=r"has first.bias of shape \[3\], the model \[5\]"):
-        train(Tied(5), points, TrainingConfig(steps=1), checkpoint=tmp_path / "tied")
+    for other, message in [
+        (Tied(5), r"has first.bias of shape \[3\], the model of shape \[5\]"),
+        (Tied(), r"has more.weight of shape None, the model of shape \[2, 1\]"),
+    ]:
+        if "more" in message:
+            other.more = nn.Linear(1, 2)
+        with pytest.raises(CheckpointError, match=message):
+            train(other, points, TrainingConfig(steps=1), checkpoint=tmp_path / "tied")
 
 
 def test_a_field_that_is_new_since_must_have_its_default(tmp_path: Path) -> None:
