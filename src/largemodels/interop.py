@@ -129,10 +129,10 @@ def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
 
         try:
             reference = AutoModelForCausalLM.from_pretrained(reference)
-        except OSError:
+        except (OSError, ValueError) as error:  # ValueError: a folder without a configuration
             raise FileNotFoundError(
-                f"'{reference}' is no folder with a model, and no model of that name could be had from the hub. "
-                "Without the hub there is load_smollm2()."
+                f"'{reference}' is no folder with a model, and no model of that name could be had from the hub "
+                f"({str(error).partition('.')[0]}). Without the hub there is load_smollm2()."
             ) from None
     config = _our_config(reference.config)
     theirs, state = reference.state_dict(), {}

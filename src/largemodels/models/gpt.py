@@ -161,10 +161,10 @@ class GPT(nn.Module):
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                special = module is self.token_embedding
+                nn.init.normal_(module.weight, std=self.config.embedding_std if special else 0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-        nn.init.normal_(self.token_embedding.weight, std=self.config.embedding_std)
         std = 0.0 if self.config.zero_init else 0.02 / math.sqrt(2 * self.config.n_layer)
         for name, parameter in self.named_parameters():
             if name.endswith(("attention.project.weight", "contract.weight")):
