@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # An index to take torch from, such as https://download.pytorch.org/whl/cpu; empty: the platform's default build.
 TORCH_INDEX ?=
 
-$(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/constraints.txt data/packages.txt pyproject.toml
+$(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/constraints.txt data/packages.txt data/weights.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	@echo "Setting up $(VENV): about 2 GB, a few minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -18,6 +18,7 @@ $(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/co
 	@$(BIN)/pip install --disable-pip-version-check -r requirements/tools.txt
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
 	@$(BIN)/python -m largemodels.data install
+	@$(BIN)/python -m largemodels.data install --weights
 	@touch $@
 
 book: $(VENV)/ready  ## execute what is not current, render the book to _build/html/index.html

@@ -1,173 +1,278 @@
-"""The training loop.
+"""The training loop, one for every model of the book.
 
-AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101), a linear warm-up and a cosine decay of the
-learning rate, and clipping of the gradient's norm: the recipe of GPT-3 (Brown et al., 2020, appendix B,
-https://arxiv.org/abs/2005.14165).
+A step draws a batch, computes the loss and its gradient, and moves the weights against it. Around that stands what
+makes it work: a learning rate that rises linearly and falls along a cosine, and clipping of the gradient's norm (the
+recipe of GPT-3: Brown et al., 2020, appendix B, https://arxiv.org/abs/2005.14165); evaluation on a schedule; and
+checkpoints, from which an interrupted training goes on as if nothing had happened.
+
+The loop knows nothing about language: model, batches and loss may be of any kind.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
+
+from .evaluation import evaluate as evaluate  # part of this module's interface: lm.training.evaluate
+from .history import Bar, History, Progress
+from .interrupts import Interrupted, deferred_interrupts
+from .optimizers import OPTIMIZERS, make_optimizers
+from .parallel import Batch, Objective, Team
+from .randomness import same_randomness
+
+if TYPE_CHECKING:
+    from .checkpoints import RunFolder
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How long and how fast to train."""
+    """How to train, and how long: until the steps or the seconds are over, whichever comes first."""
 
-    steps: int  # updates of the weights
-    learning_rate: float = 1e-3  # the highest, reached at the end of the warm-up
+    steps: int | None = None  # updates of the weights
+    learning_rate: float = 1e-3  # AdamW's highest, reached at the end of the warm-up
     warmup_steps: int = 0  # the learning rate rises linearly over these
-    final_fraction: float = 0.1  # of the learning rate, at the last step
+    final_fraction: float = 0.1  # of the learning rate, at the end
     weight_decay: float = 0.1  # on matrices; biases, norms and other vectors are not decayed
     betas: tuple[float, float] = (0.9, 0.95)  # decay of AdamW's running means
     clip_norm: float = 1.0  # the gradient is scaled down to this norm
     evaluate_every: int = 100  # steps between two evaluations
+    seconds: float | None = None  # of training, without evaluations and saving
+    optimizer: str = "adamw"  # or "muon": Muon for the matrices, AdamW for the rest
+    matrix_learning_rate: float = 0.02  # Muon's highest
+    momentum: float = 0.95  # Muon's
+    accumulate: int = 1  # batches an update, whose gradients are averaged
+    precision: str = "fp32"  # or "bf16": matrix products in bfloat16; the weights stay in fp32
+    compile: bool = False  # torch.compile: slow to start, faster then
+    patience: int | None = None  # evaluations without a new best, after which training stops
+    watch: str = "validation_loss"  # what patience is about: a number that evaluate returns, less is better
+    save_every: int = 100  # steps between two checkpoints: the most that an interruption costs
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.evaluate_every < 1:
-            raise ValueError("steps and evaluate_every must be at least 1.")
-        if not 0 <= self.warmup_steps <= self.steps:
+        if self.steps is None and self.seconds is None:
+            raise ValueError("Say how long to train: steps or seconds.")
+        for name in ("steps", "evaluate_every", "save_every", "accumulate", "patience"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
+        if not 0 <= self.warmup_steps <= (self.steps or math.inf):
             raise ValueError(f"warmup_steps must lie between 0 and steps, not {self.warmup_steps}.")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}.")
+        for name in ("learning_rate", "matrix_learning_rate", "clip_norm", "seconds"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, not {value}.")
+        for name, choices in {"optimizer": OPTIMIZERS, "precision": ("fp32", "bf16")}.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
 
 
 def device() -> torch.device:
-    """The accelerator that there is, otherwise the CPU."""
+    """The accelerator that there is, under ``torchrun`` the one of this process; otherwise the CPU."""
     if torch.accelerator.is_available() and (found := torch.accelerator.current_accelerator()):
-        return found
+        return (
+            torch.device(found.type, int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else found
+        )
     return torch.device("cpu")
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
-    """Learning rate of a step, the first being 0: a linear warm-up, then half a cosine down to its final fraction."""
+def schedule(step: int, config: TrainingConfig, seconds: float = 0.0) -> float:
+    """Share of the highest learning rate: a linear warm-up, then half a cosine down to ``final_fraction``.
+
+    Args:
+        step: the first is 0.
+        config: with a budget of seconds the cosine follows the time, or the steps if these are further on.
+        seconds: of training so far.
+    """
     if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)  # from 0 to 1
-    cosine = (1 + math.cos(math.pi * progress)) / 2  # from 1 to 0
-    return config.learning_rate * (config.final_fraction + (1 - config.final_fraction) * cosine)
-
-
-def adamw(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW that decays matrices only."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
+        return (step + 1) / config.warmup_steps
+    passed = 0.0  # from 0 to 1
+    if config.steps is not None:
+        passed = (step - config.warmup_steps) / max(1, config.steps - 1 - config.warmup_steps)
+    if config.seconds is not None:
+        passed = max(passed, min(1.0, seconds / config.seconds))
+    cosine = (1 + math.cos(math.pi * passed)) / 2  # from 1 to 0
+    return config.final_fraction + (1 - config.final_fraction) * cosine
 
 
 def train(
     model: nn.Module,
-    batches: Iterator[tuple[Tensor, Tensor]],
+    batches: Iterable[Batch] | Callable[[int], Iterable[Batch]],
     config: TrainingConfig,
     evaluate: Callable[[], dict[str, Any]] | None = None,
-) -> pd.DataFrame:
-    """Train a model in place.
+    *,
+    loss: Callable[..., Tensor] | None = None,
+    checkpoint: str | Path | None = None,
+) -> History:
+    """Train a model in place; by several processes if ``torchrun`` started them, see :mod:`.parallel`.
 
     Args:
-        model: has ``loss(inputs, targets)``, a scalar.
-        batches: inputs and targets of each step; they are moved to the device of the model.
-        config: how long and how fast.
+        model: any module.
+        batches: tensors ``(batch, …)``, alone or in tuples or dicts; they are moved to the device of the model. With
+            a checkpoint folder, a function that begins at any batch, ``batches(number)``, such as
+            ``functools.partial(lm.batches, tokens, batch_size, context_length, seed)``.
+        config: how, and how long.
         evaluate: called before the first step, every ``evaluate_every`` steps and after the last one, in evaluation
-            mode and without gradients; what it returns goes into the history.
+            mode and without gradients. What it returns, numbers and texts, goes into the history; the random numbers
+            that it draws do not change the training.
+        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts, a scalar; None: ``model.loss(…)``.
+        checkpoint: folder of this run. If it holds a checkpoint already, training goes on from there.
 
     Returns:
-        the history, one row an evaluation: ``step`` (updates done), ``seconds`` (of training, without
-        evaluations), ``training_loss`` (mean since the row before) and what ``evaluate`` returned.
+        the history, one row an evaluation: ``step`` (updates done), ``seconds`` (of training, without evaluations and
+        saving), ``training_loss`` (mean since the row before) and what ``evaluate`` returned.
 
     Raises:
-        FloatingPointError: if the loss is not finite.
+        FloatingPointError: if the loss or the gradient is not finite.
+        Interrupted: after Ctrl-C, when the step is done and saved.
+        CheckpointError: if the folder cannot be used.
     """
-    place = next(model.parameters()).device
-    optimizer = adamw(model, config)
-    rows: list[dict[str, Any]] = []
-    losses: list[Tensor] = []
-    seconds = 0.0
-    bar = tqdm(total=config.steps, desc="training", unit="step")
-    for step in range(config.steps + 1):
-        if step % config.evaluate_every == 0 or step == config.steps:
-            mean = torch.stack(losses).mean().item() if losses else math.nan
-            if losses and not math.isfinite(mean):
-                raise FloatingPointError(
-                    f"The loss is {mean} after {step} steps: lower the learning rate ({config.learning_rate:g})."
-                )
-            losses.clear()
-            rows.append(
-                {"step": step, "seconds": seconds, "training_loss": mean} | _evaluated(model, evaluate)
+    progress, team = Progress(), Team(next(model.parameters()).device)
+    with _run_folder(checkpoint, team) as folder, deferred_interrupts() as interrupted:
+        stepper = _Stepper(model, config, loss, team)
+        if folder is not None:
+            folder.resume(model, stepper.optimizers, config, progress)
+        source = _beginning(batches, progress.step * config.accumulate, folder)
+        clock, stop = progress.seconds, 0.0
+        with Bar(progress, config.steps, config.seconds, visible=team.main) as bar, _advice(config, folder):
+            while True:
+                # Clocks and Ctrl-C differ between processes: several compare now and then, so that all act alike.
+                if team.size == 1 or progress.step % 10 == 0:
+                    clock, stop = team.agree(progress.seconds, float(interrupted.is_set()))
+                over = _is_over(progress, config, clock)
+                if (over or progress.step % config.evaluate_every == 0) and not (stop or progress.has_row()):
+                    progress.read()
+                    progress.add_row(team.mean(progress.mean_loss()), _results(model, evaluate, team))
+                    over = _is_over(progress, config, clock)  # the row may have used up the patience
+                if folder is not None and (over or stop or progress.step % config.save_every == 0):
+                    folder.save(model, stepper.optimizers, config, progress)
+                if over or stop:
+                    break
+                began = time.perf_counter()
+                measured = stepper.step(source, schedule(progress.step, config, clock))
+                progress.add(measured, time.perf_counter() - began)
+                bar.show(stepper.items, stepper.kind)
+    if stop:
+        saved = "nothing is saved, since no folder was named" if folder is None else f"saved in {folder.path}"
+        raise Interrupted(f"Stopped after step {progress.step}: {saved}.")
+    return History(progress.rows)
+
+
+class _Stepper:
+    """What one step needs: the objective, the optimisers, and a count of what the model has learnt from."""
+
+    def __init__(
+        self, model: nn.Module, config: TrainingConfig, loss: Callable[..., Tensor] | None, team: Team
+    ) -> None:
+        self.model, self.config, self.team = model.train(), config, team
+        objective = Objective(model, loss, config.precision)
+        self.joined, self.optimizers = team.join(objective, make_optimizers(model, config))
+        self.objective = torch.compile(self.joined) if config.compile else self.joined
+        self.items, self.kind = 0, "tokens"
+        model.zero_grad()  # whatever was computed before
+
+    def step(self, source: Iterator[Batch], share: float) -> Tensor:
+        """Draw, compute the gradient, clip it, move the weights.
+
+        Args:
+            source: of batches.
+            share: of the highest learning rate.
+
+        Returns:
+            loss and norm of the gradient before clipping, ``(2,)``, not waited for.
+        """
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = share * group["initial_lr"]
+        mean = torch.zeros((), device=self.team.place)
+        for remaining in reversed(range(self.config.accumulate)):
+            batch = self._draw(source)
+            with self.team.alone(self.joined) if remaining else nullcontext():
+                loss = self.objective(batch) / self.config.accumulate
+                loss.backward()
+            mean += loss.detach()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        return torch.stack([mean, norm])
+
+    def _draw(self, source: Iterator[Batch]) -> Batch:
+        """This process's share of the next batch, on the device. Integers count as tokens, others as examples."""
+        batch = next(source, None)
+        if batch is None:
+            raise ValueError(
+                "The batches ended before the training: make them endless, or train for fewer steps."
             )
-            bar.set_postfix(loss=f"{mean:.3f}")
-        if step == config.steps:
-            break
-        began = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
-        inputs, targets = (part.to(place, non_blocking=True) for part in next(batches))
-        loss = model.loss(inputs, targets)  # type: ignore[operator]
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.detach())
-        seconds += time.perf_counter() - began
-        bar.update()
-    bar.close()
-    return pd.DataFrame(rows)
+        if isinstance(batch, Tensor):
+            batch = (batch,)
+        first = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
+        if first.is_floating_point():
+            self.items, self.kind = self.items + len(first), "examples"
+        else:
+            self.items += first.numel()
+        return self.team.share(batch)
 
 
-def _evaluated(model: nn.Module, evaluate: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
-    """What ``evaluate`` returns, in evaluation mode and without gradients; the model's mode is restored."""
+def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
+    """Whether steps, seconds or patience are used up."""
+    return (
+        progress.step >= (config.steps or math.inf)
+        or clock >= (config.seconds or math.inf)
+        or (config.patience is not None and progress.rows_since_best(config.watch) >= config.patience)
+    )
+
+
+def _results(model: nn.Module, evaluate: Callable[[], dict[str, Any]] | None, team: Team) -> dict[str, Any]:
+    """What ``evaluate`` returns in the first process; it holds for all."""
     if evaluate is None:
         return {}
-    mode = model.training
     model.eval()
-    with torch.no_grad():
-        results = evaluate()
-    model.train(mode)
+    with torch.no_grad(), same_randomness(team.place):
+        results: dict[str, Any] = team.collect(evaluate())[0]
+    model.train()
     return results
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, tokens: Tensor, context_length: int, *, overlap: int = 0, batch_size: int = 64
-) -> float:
-    """Mean loss over a whole text, in nats a token.
+def _beginning(
+    batches: Iterable[Batch] | Callable[[int], Iterable[Batch]], number: int, folder: RunFolder | None
+) -> Iterator[Batch]:
+    """The batches from a number on."""
+    if callable(batches):
+        return iter(batches(number))
+    if folder is not None:
+        raise ValueError(
+            "With a checkpoint folder, training must be able to begin at any batch: give batches as a function of the "
+            "number of the first, such as functools.partial(lm.batches, tokens, batch_size, context_length, seed)."
+        )
+    return iter(batches)
 
-    The text is cut into windows. A token is predicted from those before it in its window, so without overlap the
-    first tokens of a window see next to nothing. With overlap each token but the first ones of the text sees at
-    least ``overlap`` others, which costs time and says more about the model than about the cuts.
 
-    Args:
-        model: has ``loss(inputs, targets)``, a mean over the targets that are not -100.
-        tokens: ``(time,)``, at least ``context_length + 1``; an incomplete last window is left out.
-        context_length: tokens a window.
-        overlap: tokens that a window shares with the one before; they are read, not scored again.
-        batch_size: windows at once.
-    """
-    if not 0 <= overlap < context_length:
-        raise ValueError(f"overlap must lie between 0 and context_length - 1, not {overlap}.")
-    if len(tokens) <= context_length:
-        raise ValueError(f"{len(tokens)} tokens are too few for one window of {context_length} and a target.")
-    place = next(model.parameters()).device
-    windows = tokens.unfold(0, context_length + 1, context_length - overlap)  # (n, context_length + 1)
-    inputs, targets = windows[:, :-1], windows[:, 1:].clone()
-    targets[1:, :overlap] = -100
-    mode = model.training
-    model.eval()
-    total, count = 0.0, 0
-    for some_inputs, some_targets in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
-        scored = int((some_targets != -100).sum())
-        total += model.loss(some_inputs.to(place), some_targets.to(place)).item() * scored  # type: ignore[operator]
-        count += scored
-    model.train(mode)
-    return total / count
+def _run_folder(path: str | Path | None, team: Team) -> AbstractContextManager[RunFolder | None]:
+    """The locked folder of the run, if one is wanted."""
+    if path is None:
+        return nullcontext()
+    from .checkpoints import RunFolder
+
+    return RunFolder(path, team)
+
+
+@contextmanager
+def _advice(config: TrainingConfig, folder: RunFolder | None) -> Iterator[None]:
+    """Add to a loss that is not finite what can be done about it."""
+    try:
+        yield
+    except FloatingPointError as error:
+        kept = (
+            ""
+            if folder is None
+            else f" The checkpoint of step {folder.saved} in {folder.path} is from before."
+        )
+        raise FloatingPointError(
+            f"{error} Lower the learning rate ({config.learning_rate:g}).{kept}"
+        ) from None

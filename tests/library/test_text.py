@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import itertools
+import re
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from largemodels.data.text import TEST, VALIDATION, batches, shakespeare
-from largemodels.tokenizers import CharTokenizer
+from largemodels.data.text import (
+    TEST,
+    VALIDATION,
+    _part,
+    batches,
+    near_duplicates,
+    shakespeare,
+    wikipedia,
+    wikipedia_articles,
+)
 
 
 def test_the_parts_share_no_document() -> None:
@@ -54,15 +62,66 @@ def test_too_few_tokens_are_refused() -> None:
         next(batches(torch.arange(9), 2, 9, seed=0))
 
 
-@given(st.text(min_size=1))
-def test_characters_round_trip(text: str) -> None:
-    tokenizer = CharTokenizer(text)
-    tokens = tokenizer.encode(text)
-    assert tokens.dtype == torch.int64
-    assert tokenizer.decode(tokens) == text
-    assert tokenizer.vocab_size == len(set(text))
+def test_batches_of_a_token_file_are_those_of_a_tensor() -> None:
+    tokens = torch.randint(50_000, (101,))
+    for kind in (np.uint16, np.uint32):
+        in_file = batches(tokens.numpy().astype(kind), 3, 7, seed=5, start=11)
+        for (inputs, targets), (ours, our_targets) in itertools.islice(
+            zip(batches(tokens, 3, 7, seed=5, start=11), in_file, strict=False), 3
+        ):
+            assert ours.dtype == our_targets.dtype == torch.int64
+            assert torch.equal(ours, inputs)
+            assert torch.equal(our_targets, targets)
 
 
-def test_an_unknown_character_is_named() -> None:
-    with pytest.raises(ValueError, match="No token for 'é'"):
-        CharTokenizer("abc").encode("cabé")
+@pytest.mark.parametrize(("language", "n_articles"), [("en", 10_033), ("fr", 9_951), ("es", 6_226)])
+def test_the_parts_of_wikipedia_share_no_article(language: str, n_articles: int) -> None:
+    articles = wikipedia_articles(language)
+    corpus = wikipedia(language)
+    parts = [corpus.train, corpus.validation, corpus.test]
+    assert len(articles) == sum(map(len, parts)) == n_articles
+    assert articles.text.is_unique
+    assert articles.title.is_unique
+    assert len({title for part in parts for title in part}) == n_articles
+    assert all(0.04 * n_articles < len(part) < 0.06 * n_articles for part in parts[1:])
+    assert not any("\n" in text or "  " in text for text in articles.text)
+
+
+def test_no_13_words_of_a_held_out_article_stand_in_training() -> None:
+    def runs(part: str) -> set[tuple[str, ...]]:
+        words = [re.findall(r"\w+", text.lower()) for text in getattr(wikipedia(), part).values()]
+        return {tuple(some[i : i + 13]) for some in words for i in range(len(some) - 12)}
+
+    train, validation, test = runs("train"), runs("validation"), runs("test")
+    assert len(validation) > 20_000
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+
+
+def test_an_article_is_its_title_and_its_text() -> None:
+    text = wikipedia().test["Acrobatics"]
+    assert text.startswith("Acrobatics\nAcrobatics is the performance of human feats of balance")
+    articles = wikipedia_articles()
+    assert list(articles.columns) == ["title", "description", "topic", "text", "part"]
+    assert articles.topic.nunique() == 12
+    assert (articles[articles.title == "Acrobatics"].part == "test").all()
+
+
+def test_an_article_stays_in_its_part_when_others_come_and_go() -> None:
+    assert _part("Acrobatics") == "test"
+    assert [_part(name) for name in ("Beowulf", "Tomato", "Yale University")] == ["train"] * 3
+
+
+def test_near_duplicates_by_hand() -> None:
+    texts = ["One, two three!", "zero one two", "three four", "TWO THREE four", "two", "three four"]
+    # "one two" joins the first two, "two three" the fourth to the first, "three four" the rest to the fourth.
+    assert near_duplicates(texts, n_words=2) == [0, 0, 0, 0, 4, 0]
+    assert near_duplicates(texts, n_words=3) == [0, 1, 2, 3, 4, 2]
+    assert near_duplicates([]) == []
+    assert near_duplicates(["", "…", "a"]) == [0, 0, 2]  # without a word
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no 'de' among the languages: en, fr, es"):
+        wikipedia("de")

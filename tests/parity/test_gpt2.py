@@ -1,22 +1,27 @@
-"""Our GPT against transformers' GPT-2 with the same weights."""
+"""Our GPT against transformers' GPT-2 with the same weights, both ways."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
 from torch.testing import assert_close
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from largemodels.interop import gpt_from_transformers
+from largemodels.interop import gpt_from_transformers, gpt_to_transformers
 from largemodels.models.gpt import GPT
+from largemodels.models.presets import preset
 
 # Odd and unequal, so that a swapped or transposed dimension cannot fit by chance.
 SIZES = {"vocab_size": 37, "n_positions": 13, "n_layer": 3, "n_head": 5, "n_embd": 35}
 BATCH, TIME = 4, 11
 
 
-def reference(attention: str = "eager", **sizes: int) -> GPT2LMHeadModel:
-    config = GPT2Config(**(SIZES | sizes), attn_implementation=attention, bos_token_id=0, eos_token_id=0)
+def reference(attention: str = "eager", **changes: object) -> GPT2LMHeadModel:
+    config = GPT2Config(
+        **(SIZES | {"bos_token_id": None, "eos_token_id": None} | changes), attn_implementation=attention
+    )
     model = GPT2LMHeadModel(config).eval()
     with torch.no_grad():  # the initial biases are 0 and the norms 1, which would hide a swapped one
         for parameter in model.parameters():
@@ -35,20 +40,26 @@ def masks() -> dict[str, torch.Tensor | None]:
     return {"none": None, "right": right, "left": right.flip(1)}
 
 
+def their_logits(theirs: GPT2LMHeadModel, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """As their ``generate`` calls the model: positions count real tokens."""
+    positions = None if mask is None else (mask.cumsum(1) - 1).clamp(min=0)
+    return theirs(tokens, attention_mask=mask, position_ids=positions).logits
+
+
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("kind", ["none", "right", "left"])
 def test_logits_loss_and_gradients_agree(attention: str, kind: str) -> None:
     theirs = reference(attention)
-    ours = gpt_from_transformers(theirs).eval()
+    ours = gpt_from_transformers(theirs)
     tokens, targets = batch()
     mask = masks()[kind]
     real = torch.ones(BATCH, TIME, dtype=torch.bool) if mask is None else mask.bool()
     counted = targets.where(real, -100)
 
-    their_logits = theirs(tokens, attention_mask=mask).logits
-    assert_close(ours(tokens, mask)[real], their_logits[real], rtol=1e-5, atol=1e-5)
+    logits = their_logits(theirs, tokens, mask)
+    assert_close(ours(tokens, mask)[real], logits[real], rtol=1e-5, atol=1e-5)
 
-    their_loss = torch.nn.functional.cross_entropy(their_logits.flatten(0, 1), counted.flatten())
+    their_loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), counted.flatten())
     our_loss = ours.loss(tokens, counted, mask)
     assert_close(our_loss, their_loss, rtol=1e-5, atol=1e-5)
 
@@ -76,11 +87,39 @@ def test_logits_loss_and_gradients_agree(attention: str, kind: str) -> None:
 def test_the_loss_is_the_one_that_transformers_computes_itself() -> None:
     """transformers shifts the labels; our targets are shifted already."""
     theirs = reference()
-    ours = gpt_from_transformers(theirs).eval()
+    ours = gpt_from_transformers(theirs)
     tokens, _ = batch()
     assert_close(
         ours.loss(tokens[:, :-1], tokens[:, 1:]), theirs(tokens, labels=tokens).loss, rtol=1e-5, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["none", "left"])
+@torch.no_grad()
+def test_with_our_cache_as_with_theirs(kind: str) -> None:
+    theirs = reference("sdpa")
+    ours = gpt_from_transformers(theirs)
+    tokens, _ = batch()
+    mask = masks()[kind]
+    expected = their_logits(theirs, tokens, mask)
+    cache, pieces = ours.new_cache(BATCH), []
+    for part in torch.arange(TIME).split([4, 1, 1, 3, 2]):
+        pieces.append(ours(tokens[:, part], None if mask is None else mask[:, part], cache))
+    real = torch.ones(BATCH, TIME, dtype=torch.bool) if mask is None else mask.bool()
+    assert_close(torch.cat(pieces, dim=1)[real], expected[real], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"n_inner": 41}, {"tie_word_embeddings": False}, {"layer_norm_epsilon": 0.1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_other_fields_are_translated(changes: dict[str, object]) -> None:
+    theirs = reference(**changes)
+    ours = gpt_from_transformers(theirs)
+    tokens, _ = batch()
+    assert_close(ours(tokens), theirs(tokens).logits, rtol=1e-5, atol=1e-5)
+    assert_close(gpt_to_transformers(ours)(tokens).logits, theirs(tokens).logits, rtol=1e-5, atol=1e-5)
 
 
 def swap_heads_and_width(model: GPT) -> None:
@@ -116,29 +155,88 @@ def drop_a_bias(model: GPT) -> None:
     torch.nn.init.zeros_(model.blocks[2].contract.bias)
 
 
+def shift_positions(model: GPT) -> None:
+    with torch.no_grad():
+        model.position_embedding.weight.copy_(model.position_embedding.weight.roll(1, 0))
+
+
 @pytest.mark.parametrize(
     "perturb",
-    [swap_heads_and_width, swap_keys_and_values, transpose_square_projection, swap_norms, drop_a_bias],
+    [
+        swap_heads_and_width,
+        swap_keys_and_values,
+        transpose_square_projection,
+        swap_norms,
+        drop_a_bias,
+        shift_positions,
+    ],
 )
 def test_a_perturbed_layout_is_noticed(perturb) -> None:
-    """The comparison above must fail when a dimension is swapped."""
+    """The comparisons above must fail when a dimension is swapped, in either direction."""
     theirs = reference()
-    ours = gpt_from_transformers(theirs).eval()
+    ours = gpt_from_transformers(theirs)
     tokens, _ = batch()
     perturb(ours)
     with pytest.raises(AssertionError):
         assert_close(ours(tokens), theirs(tokens).logits, rtol=1e-5, atol=1e-5)
+    with pytest.raises(AssertionError):
+        assert_close(gpt_to_transformers(ours)(tokens).logits, theirs(tokens).logits, rtol=1e-5, atol=1e-5)
 
 
-def test_another_activation_is_refused() -> None:
-    theirs = GPT2LMHeadModel(GPT2Config(**SIZES, activation_function="relu"))
-    with pytest.raises(ValueError, match="gelu_new"):
-        gpt_from_transformers(theirs)
+def test_the_two_models_share_no_memory() -> None:
+    theirs = reference()
+    ours = gpt_from_transformers(theirs)
+    tokens, _ = batch()
+    before = theirs(tokens).logits
+    back = gpt_to_transformers(ours)
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.zero_()
+    assert_close(theirs(tokens).logits, before)
+    assert_close(back(tokens).logits, before)
 
 
-def test_published_size() -> None:
-    """GPT-2's smallest model has 124,439,808 parameters."""
-    from largemodels.models.gpt import GPTConfig
+@pytest.mark.parametrize("tied_head", [True, False])
+def test_what_we_save_opens_there_and_here(tied_head: bool, tmp_path: Path) -> None:
+    sizes = dict(vocab_size=37, context_length=13, n_layer=3, n_head=5, d_model=35)
+    ours = GPT(preset("gpt2", **sizes, dropout=0.1, tied_head=tied_head)).eval()
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.normal_(std=0.3)
+    gpt_to_transformers(ours).save_pretrained(tmp_path)
+    theirs = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    assert type(theirs) is GPT2LMHeadModel
+    assert (theirs.config.attn_pdrop, theirs.config.embd_pdrop) == (0.1, 0.1)
+    tokens, _ = batch()
+    assert_close(theirs(tokens).logits, ours(tokens), rtol=1e-5, atol=1e-5)
+    again = gpt_from_transformers(tmp_path)
+    assert again.config == ours.config
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), ours.parameters(), strict=True))
 
-    with torch.device("meta"):
-        assert GPT(GPTConfig()).n_parameters() == 124_439_808
+
+def test_their_generate_writes_what_our_model_finds_likeliest() -> None:
+    ours = gpt_from_transformers(reference())
+    tokens, _ = batch(time=3)
+    theirs = gpt_to_transformers(ours)
+    written = theirs.generate(tokens, max_new_tokens=8, do_sample=False, pad_token_id=0)
+    assert torch.equal(written[:, 3:], ours(written)[:, 2:-1].argmax(dim=-1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"activation_function": "relu"}, "needs activation_function = 'gelu_new'; this model has 'relu'"),
+        ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+    ],
+)
+def test_what_our_gpt_has_not_is_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gpt_from_transformers(reference(**change))
+
+
+@pytest.mark.parametrize("change", [{"norm": "rmsnorm"}, {"activation": "relu2"}, {"bias": False}])
+def test_what_they_have_not_is_refused(change: dict[str, object]) -> None:
+    sizes = dict(vocab_size=7, context_length=5, n_layer=1, n_head=2, d_model=6)
+    (field,) = change
+    with pytest.raises(ValueError, match=f"with learned positions is known here that has {field}"):
+        gpt_to_transformers(GPT(preset("gpt2", **sizes, **change)))

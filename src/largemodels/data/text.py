@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -15,6 +20,10 @@ from .registry import files
 # histories do, so that no name in them has been seen in training.
 VALIDATION = ("comedy_of_errors", "romeo_and_juliet")
 TEST = ("macbeth", "twelfth_night")
+
+# Languages of the Wikipedia summaries, by the name of their file.
+LANGUAGES = {"en": "summaries_en-us.json", "fr": "summaries_fr-fr.json", "es": "summaries_es-es.json"}
+HELD_OUT = 0.05  # share of the articles in the validation, and in the test
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,93 @@ def _tidy(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
 
 
+def wikipedia(language: str = "en", *, unchecked: bool = False) -> Corpus:
+    """The first paragraphs of about 10,000 Wikipedia articles, each headed by its title.
+
+    Args:
+        language: "en", "fr" or "es".
+        unchecked: see :func:`largemodels.data.registry.files`.
+
+    Raises:
+        ValueError: if there is no such language.
+    """
+    articles = wikipedia_articles(language, unchecked=unchecked)
+    texts = articles.title + "\n" + articles.text
+    named = {part: texts[articles.part == part] for part in ("train", "validation", "test")}
+    return Corpus(
+        **{part: dict(zip(articles.title[some.index], some, strict=True)) for part, some in named.items()}
+    )
+
+
+def wikipedia_articles(language: str = "en", *, unchecked: bool = False) -> pd.DataFrame:
+    """The same articles as a table, one row each.
+
+    White space is made uniform, one blank; an article that repeats another word for word is left out.
+
+    Args:
+        language: "en", "fr" or "es".
+        unchecked: see :func:`largemodels.data.registry.files`.
+
+    Returns:
+        columns ``title``, ``description`` (a few words), ``topic`` (11 in English and "Uncategorized"), ``text`` and
+        ``part``: "train", "validation" or "test". Which part depends on the title alone, except that articles which
+        share 13 words in a row are in one part.
+
+    Raises:
+        ValueError: if there is no such language.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"There is no {language!r} among the languages: {', '.join(LANGUAGES)}.")
+    path = files("wikipedia", unchecked=unchecked)[LANGUAGES[language]]
+    stored: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    table = pd.DataFrame(list(stored.values())).rename(columns={"extract": "text"})
+    table["text"] = [" ".join(text.split()) for text in table.text]
+    table = table.drop_duplicates("text").reset_index(drop=True)
+    table["part"] = [_part(table.title[first]) for first in near_duplicates(list(table.text))]
+    return table[["title", "description", "topic", "text", "part"]]
+
+
+def _part(name: str) -> str:
+    """Where a document goes: drawn by the hash of its name, so that it stays there when others come or go."""
+    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64  # even in [0, 1)
+    if drawn < HELD_OUT:
+        return "validation"
+    return "test" if drawn < 2 * HELD_OUT else "train"
+
+
+def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
+    """Group texts that share some words in a row, also by way of a third text.
+
+    13 words is where Brown et al., 2020 (https://arxiv.org/abs/2005.14165, appendix C) call it an overlap. A shorter
+    text counts as a whole.
+
+    Args:
+        texts: any number.
+        n_words: how many words in a row; case and punctuation do not count.
+
+    Returns:
+        for each text the number of the first one of its group.
+    """
+    first = list(range(len(texts)))  # a text before it in the group, or itself
+
+    def root(text: int) -> int:
+        while first[text] != text:
+            first[text] = first[first[text]]
+            text = first[text]
+        return text
+
+    seen: dict[str, int] = {}  # words in a row, and the first text that has them
+    for number, text in enumerate(texts):
+        words = re.findall(r"\w+", text.lower())
+        for start in range(max(1, len(words) - n_words + 1)):
+            other = seen.setdefault(" ".join(words[start : start + n_words]), number)
+            older, younger = sorted((root(other), root(number)))
+            first[younger] = older
+    return [root(number) for number in range(len(texts))]
+
+
 def batches(
-    tokens: Tensor, batch_size: int, context_length: int, seed: int, start: int = 0
+    tokens: Tensor | np.ndarray, batch_size: int, context_length: int, seed: int, start: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of a long sequence.
 
@@ -61,7 +155,7 @@ def batches(
     would have seen without the interruption.
 
     Args:
-        tokens: ``(time,)``, longer than ``context_length``.
+        tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
         batch_size: windows a batch.
         context_length: tokens a window.
         seed: of the draw.
@@ -72,13 +166,17 @@ def batches(
     """
     if len(tokens) <= context_length:
         raise ValueError(f"{len(tokens)} tokens are too few for windows of {context_length} and a target.")
-    offsets = torch.arange(context_length + 1)  # (context_length + 1,)
+    offsets = np.arange(context_length + 1)  # (context_length + 1,)
     step = start
     while True:
         # NumPy mixes both numbers into the state; torch's generator uses the low 32 bits of one.
         drawn = np.random.default_rng((seed, step)).integers(
             len(tokens) - context_length, size=(batch_size, 1)
         )
-        windows = tokens[torch.from_numpy(drawn) + offsets]  # (batch_size, context_length + 1)
+        places = drawn + offsets  # (batch_size, context_length + 1)
+        if isinstance(tokens, Tensor):
+            windows = tokens[torch.from_numpy(places)]
+        else:
+            windows = torch.from_numpy(tokens[places].astype(np.int64))
         yield windows[:, :-1], windows[:, 1:]
         step += 1

@@ -1,10 +1,18 @@
-"""GPT-2, a decoder-only Transformer.
+"""GPT, a decoder-only Transformer: GPT-2, and what has become of it since.
 
 Radford et al., 2019, "Language models are unsupervised multitask learners", section 2.3
 (https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
-The architecture is that of the released weights: learned positions, LayerNorm before each sub-layer and
-once at the end, biases everywhere, GELU in its tanh approximation, the output head tied to the token
-embedding. It gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
+By default the architecture is that of the released weights: learned positions, LayerNorm before each sub-layer and
+once at the end, biases everywhere, GELU in its tanh approximation, the output head tied to the token embedding. It
+gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
+
+Each later choice is a field of :class:`GPTConfig`, to be switched one at a time: RMSNorm (Zhang and Sennrich, 2019,
+https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864), normalised
+queries and keys (Dehghani et al., 2023, https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021,
+https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202), grouped queries (Ainslie
+et al., 2023, https://arxiv.org/abs/2305.13245), blocks that begin as the identity (after Zhang et al., 2019,
+https://arxiv.org/abs/1901.09321). With the right ones it is Llama (Touvron et al., 2023,
+https://arxiv.org/abs/2302.13971), weight for weight.
 """
 
 from __future__ import annotations
@@ -17,12 +25,21 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import SelfAttention
+from . import rotary
+from .attention import Attention, visible
+from .cache import KVCache
+
+_CHOICES = {
+    "norm": ("layernorm", "rmsnorm"),
+    "position": ("learned", "rotary"),
+    "rope_pairs": rotary.PAIRS,
+    "activation": ("gelu", "relu2", "swiglu"),
+}
 
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """Sizes of a GPT. The defaults are those of the smallest published GPT-2."""
+    """Sizes and choices of a GPT. The defaults are those of the smallest published GPT-2."""
 
     vocab_size: int = 50257  # number of different tokens
     context_length: int = 1024  # the most tokens that the model can see at once
@@ -31,32 +48,93 @@ class GPTConfig:
     d_model: int = 768  # width of the residual stream; a multiple of n_head
     dropout: float = 0.0  # probability, in training only
 
+    norm: str = "layernorm"  # or "rmsnorm": divided by the root mean square; no mean, no bias
+    norm_eps: float = 1e-5  # added to the variance or the mean square
+    position: str = "learned"  # a vector for each position; or "rotary": queries and keys are turned
+    rope_base: float = 10_000.0  # rotary: the slowest pair turns once in about 2π times as many positions
+    rope_pairs: str = "halves"  # rotary: which numbers turn together; or "interleaved", see rotary.py
+    qk_norm: bool = False  # queries and keys are normalised before their product
+    n_kv_head: int | None = None  # heads of keys and values, divides n_head; None: as many
+    activation: str = "gelu"  # or "relu2": the square of ReLU; or "swiglu": one half gates the other
+    d_hidden: int | None = None  # width inside a block's network; None: 4 d_model, for swiglu 8/3 d_model
+    bias: bool = True  # of linear layers and LayerNorm
+    tied_head: bool = True  # the head is the token embedding; or a matrix of its own
+    zero_init: bool = False  # what is added to the stream starts at 0; or small and random
+    embedding_std: float = 0.02  # of token embeddings at the start; larger only with a head of its own
+
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model", "n_kv_head", "d_hidden"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
+        for name, choices in _CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
         if self.d_model % self.n_head:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_head ({self.n_head}).")
+        if self.n_head % (self.n_kv_head or self.n_head):
+            raise ValueError(f"n_head ({self.n_head}) must be a multiple of n_kv_head ({self.n_kv_head}).")
+        if self.norm_eps <= 0 or self.rope_base <= 1:
+            raise ValueError("norm_eps must be positive, rope_base above 1.")
+        if self.position == "rotary" and self.d_head % 2:
+            raise ValueError(f"Rotary positions need heads of even width, not {self.d_head}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+
+    @property
+    def d_head(self) -> int:
+        """Width of a head."""
+        return self.d_model // self.n_head
+
+
+def _norm(config: GPTConfig) -> nn.Module:
+    if config.norm == "rmsnorm":
+        return nn.RMSNorm(config.d_model, eps=config.norm_eps)
+    return nn.LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
 
 
 class Block(nn.Module):
     """One layer: attention and a two-layer network, each added to the residual stream."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.d_model)
-        self.attention = SelfAttention(config.d_model, config.n_head, config.dropout)
-        self.mlp_norm = nn.LayerNorm(config.d_model)
-        self.expand = nn.Linear(config.d_model, 4 * config.d_model)
-        self.contract = nn.Linear(4 * config.d_model, config.d_model)
+        self.activation = config.activation
+        gated = config.activation == "swiglu"
+        d_hidden = config.d_hidden or (8 * config.d_model // 3 if gated else 4 * config.d_model)
+        self.attention_norm = _norm(config)
+        self.attention = Attention(
+            config.d_model,
+            config.n_head,
+            causal=True,
+            n_kv_head=config.n_kv_head,
+            bias=config.bias,
+            dropout=config.dropout,
+            qk_norm=config.qk_norm,
+            norm_eps=config.norm_eps,
+            pairs=config.rope_pairs,
+            layer=layer,
+        )
+        self.mlp_norm = _norm(config)
+        self.expand = nn.Linear(config.d_model, 2 * d_hidden if gated else d_hidden, bias=config.bias)
+        self.contract = nn.Linear(d_hidden, config.d_model, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``(batch, time, d_model)`` to the same shape."""
-        x = x + self.attention(self.attention_norm(x), mask)
-        hidden = F.gelu(self.expand(self.mlp_norm(x)), approximate="tanh")  # (batch, time, 4 * d_model)
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        rotation: tuple[Tensor, Tensor] | None = None,
+        cache: KVCache | None = None,
+    ) -> Tensor:
+        """``(batch, time, d_model)`` to the same shape; the rest as in :class:`.attention.Attention`."""
+        x = x + self.attention(self.attention_norm(x), mask=mask, rotation=rotation, cache=cache)
+        hidden = self.expand(self.mlp_norm(x))  # (batch, time, d_hidden), twice as wide for swiglu
+        if self.activation == "gelu":
+            hidden = F.gelu(hidden, approximate="tanh")
+        elif self.activation == "relu2":
+            hidden = F.relu(hidden).square()
+        else:
+            gate, value = hidden.chunk(2, dim=-1)
+            hidden = F.silu(gate) * value
         return x + self.dropout(self.contract(hidden))
 
 
@@ -67,53 +145,77 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.position_embedding = nn.Embedding(config.context_length, config.d_model)
+        if config.position == "learned":
+            self.position_embedding = nn.Embedding(config.context_length, config.d_model)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.final_norm = nn.LayerNorm(config.d_model)
-        self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
-        self.head.weight = self.token_embedding.weight  # tied: one matrix, two uses
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
+        self.final_norm = _norm(config)
+        if not config.tied_head:
+            self.head = nn.Linear(config.d_model, config.vocab_size, bias=False)
         self._initialise()
 
     def _initialise(self) -> None:
-        """Weights N(0, 0.02²), biases 0; what is added to the residual stream starts smaller.
+        """Weights N(0, 0.02²), biases 0; what is added to the residual stream starts smaller, or at 0.
 
-        Each block adds twice to the stream, so those projections shrink by √(2 n_layer) to keep its
-        variance independent of depth (section 2.3 of the paper).
+        Each block adds twice to the stream, so those projections shrink by √(2 n_layer) to keep its variance.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                special = module is self.token_embedding
+                nn.init.normal_(module.weight, std=self.config.embedding_std if special else 0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+        std = 0.0 if self.config.zero_init else 0.02 / math.sqrt(2 * self.config.n_layer)
         for name, parameter in self.named_parameters():
             if name.endswith(("attention.project.weight", "contract.weight")):
-                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.n_layer))
+                nn.init.normal_(parameter, std=std)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
         """Logits of the token after each position.
 
         Args:
             tokens: ``(batch, time)``, integers below ``vocab_size``; ``time`` at most ``context_length``.
-            mask: ``(batch, time)``, false where a token is padding; see :class:`SelfAttention`.
+            mask: ``(batch, time)``, false where a token is padding, on either side; nothing attends to padding, and
+                positions count real tokens only, so that padding changes nothing.
+            cache: of :meth:`new_cache`. Then ``tokens`` and ``mask`` are those that come after the held ones.
 
         Returns:
             ``(batch, time, vocab_size)``: at position ``t`` the logits for token ``t + 1``.
 
         Raises:
-            ValueError: if there are more tokens than ``context_length``.
+            ValueError: if there are more tokens than ``context_length``, or than the cache can hold.
         """
-        time = tokens.shape[1]
-        if time > self.config.context_length:
+        return self.logits(self.hidden(tokens, mask, cache))
+
+    def hidden(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
+        """What the head reads, ``(batch, time, d_model)``; arguments as in :meth:`forward`."""
+        config, time, start = self.config, tokens.shape[1], cache.length if cache else 0
+        place, longest = ("cache", cache.capacity) if cache else ("context", config.context_length)
+        if start + time > longest:
             raise ValueError(
-                f"{time} tokens do not fit into a context of {self.config.context_length}: "
-                "shorten the text or build the model with a larger context_length."
+                f"{start + time} tokens do not fit into a {place} of {longest}: shorten one or lengthen the other."
             )
-        positions = torch.arange(time, device=tokens.device)  # (time,)
-        x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))
+        positions = torch.arange(start, start + time, device=tokens.device)  # (time,)
+        if cache:
+            mask = cache.append_mask(mask, time)
+        if mask is not None:
+            positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, start:]  # (batch, time)
+            mask = visible(time, start + time, causal=True, padding=mask)  # once for all blocks
+        x, rotation = self.token_embedding(tokens), None
+        if config.position == "learned":
+            x = x + self.position_embedding(positions)
+        else:
+            rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
+        x = self.dropout(x)  # (batch, time, d_model)
         for block in self.blocks:
-            x = block(x, mask)  # (batch, time, d_model)
-        return self.head(self.final_norm(x))
+            x = block(x, mask, rotation, cache)
+        if cache:
+            cache.length += time
+        return self.final_norm(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
+        return F.linear(hidden, self.token_embedding.weight if self.config.tied_head else self.head.weight)
 
     def loss(self, tokens: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
         """Mean cross-entropy in nats a token, a scalar.
@@ -123,8 +225,24 @@ class GPT(nn.Module):
             targets: ``(batch, time)``, the token that follows each position, or -100 where it does not count.
             mask: as in :meth:`forward`.
         """
-        logits = self(tokens, mask)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+        return F.cross_entropy(self(tokens, mask).flatten(0, 1), targets.flatten(), ignore_index=-100)
+
+    def new_cache(
+        self, batch_size: int, length: int | None = None, dtype: torch.dtype | None = None
+    ) -> KVCache:
+        """An empty cache for ``batch_size`` sequences.
+
+        Args:
+            batch_size: sequences.
+            length: the most tokens of each, at most ``context_length``, which it is if None.
+            dtype: of keys and values; None: that of the weights.
+        """
+        config, weight = self.config, self.token_embedding.weight
+        length = config.context_length if length is None else length
+        if not 0 < length <= config.context_length:
+            raise ValueError(f"A cache holds 1 to {config.context_length} tokens, not {length}.")
+        shape = (config.n_layer, batch_size, config.n_kv_head or config.n_head, length, config.d_head)
+        return KVCache(*shape, device=weight.device, dtype=dtype or weight.dtype)
 
     def n_parameters(self) -> int:
         """Number of trained parameters; the tied head counts once."""

@@ -1,0 +1,125 @@
+"""Token files: a corpus encoded once, on the disk, and read without loading it.
+
+A file is a header of 1,024 bytes, JSON filled up with blanks, and then the tokens one after the other, 2 bytes each
+for vocabularies of up to 65,536 tokens and 4 bytes otherwise, the low byte first. The file is mapped into memory: a
+training reads only the windows that it draws, and a corpus may be larger than the memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..tokenizers import Tokenizer, fingerprint
+from .registry import DataError
+
+FORMAT = "tokens 1"
+HEADER_BYTES = 1024
+
+
+def write_tokens(path: Path | str, texts: Iterable[str], tokenizer: Tokenizer) -> np.ndarray:
+    """Encode documents into a token file, one after the other, so that only one is in memory.
+
+    After each document comes the tokenizer's end of text; a tokenizer without one puts a blank line there.
+
+    Args:
+        path: of the file; it is written aside and moved into place when it is whole.
+        texts: the documents.
+        tokenizer: of all of them.
+
+    Returns:
+        the tokens, as :func:`read_tokens` gives them.
+
+    Raises:
+        ValueError: if there is no document.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dtype = np.dtype("<u2" if tokenizer.vocab_size <= 2**16 else "<u4")
+    end = [tokenizer.end_of_text] if tokenizer.end_of_text is not None else tokenizer.encode("\n\n").tolist()
+    checksum, length = hashlib.sha256(), 0
+    aside = path.with_name(path.name + ".aside")
+    try:
+        with aside.open("wb") as file:
+            file.write(bytes(HEADER_BYTES))
+            for text in texts:
+                tokens = np.concatenate([tokenizer.encode(text).numpy(), end]).astype(dtype).tobytes()
+                file.write(tokens)
+                checksum.update(tokens)
+                length += len(tokens) // dtype.itemsize
+            if not length:
+                raise ValueError("There is no document to write.")
+            header = {
+                "largemodels": FORMAT,
+                "dtype": dtype.str,
+                "length": length,
+                "vocab_size": tokenizer.vocab_size,
+                "tokenizer": fingerprint(tokenizer),
+                "sha256": checksum.hexdigest(),
+            }
+            file.seek(0)
+            file.write(json.dumps(header).encode().ljust(HEADER_BYTES - 1) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return read_tokens(path, tokenizer, check=False)
+
+
+def read_tokens(path: Path | str, tokenizer: Tokenizer | None = None, *, check: bool = True) -> np.ndarray:
+    """Map a token file into memory.
+
+    Args:
+        path: of a file that :func:`write_tokens` wrote.
+        tokenizer: the one that will decode the tokens; it must be the one that made them.
+        check: compare the tokens with their SHA-256, which reads the whole file once, about a second a gigabyte.
+
+    Returns:
+        ``(time,)``, read-only, uint16 or uint32.
+
+    Raises:
+        DataError: if the file is cut short or damaged.
+        ValueError: if it is no token file, or one of another tokenizer.
+        OSError: if there is no such file.
+    """
+    path = Path(path)
+    header = read_header(path)
+    if tokenizer is not None and header["tokenizer"] != fingerprint(tokenizer):
+        raise ValueError(f"{path} was written with another tokenizer: encode the texts again.")
+    dtype = np.dtype(header["dtype"])
+    wanted = HEADER_BYTES + header["length"] * dtype.itemsize
+    if path.stat().st_size != wanted:
+        raise DataError(
+            f"{path} has {path.stat().st_size:,} bytes, expected {wanted:,}: encode the texts again."
+        )
+    tokens = np.memmap(path, dtype=dtype, mode="r", offset=HEADER_BYTES, shape=(header["length"],))
+    if check and hashlib.sha256(tokens.data).hexdigest() != header["sha256"]:
+        raise DataError(f"{path} is damaged, its SHA-256 differs from its header's: encode the texts again.")
+    return tokens
+
+
+def read_header(path: Path | str) -> dict[str, Any]:
+    """The header: ``dtype``, ``length`` (tokens), ``vocab_size``, ``tokenizer`` (its fingerprint), ``sha256``.
+
+    Raises:
+        ValueError: if it is no token file.
+        OSError: if there is no such file.
+    """
+    with Path(path).open("rb") as file:
+        start = file.read(HEADER_BYTES)
+    try:
+        header: dict[str, Any] = json.loads(start)
+        known = header["largemodels"] == FORMAT and header["dtype"] in ("<u2", "<u4") and header["length"] > 0
+        known = known and {"vocab_size", "tokenizer", "sha256"} <= header.keys()
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"{path} is not a token file of largemodels.")
+    return header

@@ -1,0 +1,76 @@
+"""The memory of attention: keys and values are computed once and kept.
+
+A token's keys and values depend on the tokens before it alone, so a model that writes one token after the other
+need not compute those of the earlier ones again.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class KVCache:
+    """Keys and values of the tokens so far, in memory that is allocated once.
+
+    For inference, under ``torch.no_grad()``. The model appends to it layer by layer and then moves ``length`` on.
+
+    Args:
+        n_layer: attention layers that share the cache.
+        batch_size: sequences.
+        n_kv_head: heads of keys and values.
+        capacity: the most positions that it can hold.
+        d_head: width of a head.
+        device: where it lies.
+        dtype: of keys and values.
+
+    Attributes:
+        length: positions that it holds, padding included.
+        mask: ``(batch, capacity)``, false where a held position is padding; None as long as there is none.
+    """
+
+    def __init__(
+        self,
+        n_layer: int,
+        batch_size: int,
+        n_kv_head: int,
+        capacity: int,
+        d_head: int,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        shape = (n_layer, batch_size, n_kv_head, capacity, d_head)
+        self.keys = torch.zeros(shape, device=device, dtype=dtype)
+        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        self.capacity = capacity
+        self.length = 0
+        self.mask: Tensor | None = None
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store the new keys and values of a layer, ``(batch, n_kv_head, time, d_head)``; returns all of them."""
+        end = self.length + k.shape[2]
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def held(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of a layer, ``(batch, n_kv_head, length, d_head)``."""
+        return self.keys[layer, :, :, : self.length], self.values[layer, :, :, : self.length]
+
+    def append_mask(self, mask: Tensor | None, time: int) -> Tensor | None:
+        """Store which of ``time`` new tokens are real, all if None; returns it for all: ``(batch, length + time)``."""
+        if mask is None and self.mask is None:
+            return None
+        if self.mask is None:
+            self.mask = torch.ones(
+                self.keys.shape[1], self.capacity, dtype=torch.bool, device=self.keys.device
+            )
+        if mask is not None:
+            self.mask[:, self.length : self.length + time] = mask.bool()
+        return self.mask[:, : self.length + time]
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these sequences, ``(n,)`` indices in the new order, some perhaps twice: what beam search needs."""
+        self.keys, self.values = self.keys.index_select(1, rows), self.values.index_select(1, rows)
+        if self.mask is not None:
+            self.mask = self.mask.index_select(0, rows)

@@ -1,0 +1,87 @@
+"""How the next token is chosen from a model's logits.
+
+Top-k: Fan et al., 2018 (https://arxiv.org/abs/1805.04833); top-p: Holtzman et al., 2020
+(https://arxiv.org/abs/1904.09751); repetition penalty: Keskar et al., 2019 (https://arxiv.org/abs/1909.05858). The
+order is that of ``transformers``: repetition penalty, temperature, top-k, top-p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is chosen. The defaults draw from the model's own distribution."""
+
+    temperature: float = 1.0  # logits are divided by it; 0 takes the likeliest token
+    top_k: int | None = None  # only this many likeliest tokens
+    top_p: float | None = None  # only the fewest likeliest tokens that together have this probability
+    repetition_penalty: float = 1.0  # above 1, tokens of the text so far become less likely
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature must be 0 or positive, not {self.temperature}.")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k must be at least 1, not {self.top_k}.")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
+        if not 0 < self.repetition_penalty < float("inf"):
+            raise ValueError(f"repetition_penalty must be positive, not {self.repetition_penalty}.")
+
+    def choose(
+        self,
+        logits: Tensor,
+        text: Tensor,
+        mask: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """A token for each row.
+
+        Args:
+            logits: ``(batch, vocab_size)``.
+            text: ``(batch, time)``, the tokens so far.
+            mask: ``(batch, time)``, false where those are padding.
+            generator: source of randomness, on the CPU; the global one if not given.
+
+        Returns:
+            ``(batch, 1)``.
+        """
+        logits = penalised(logits, text, self.repetition_penalty, mask)
+        if self.temperature == 0:
+            return logits.argmax(dim=-1, keepdim=True)
+        probs = self.probs(logits).cpu()  # drawn on the CPU: the same on every device
+        return torch.multinomial(probs, 1, generator=generator).to(logits.device)
+
+    def probs(self, logits: Tensor) -> Tensor:
+        """What is drawn from, for a temperature above 0: ``(batch, vocab_size)`` to the same shape."""
+        logits = logits.float() / self.temperature
+        if self.top_k is not None and self.top_k < logits.shape[-1]:
+            least = logits.topk(self.top_k).values[:, -1:]  # (batch, 1)
+            logits = logits.masked_fill(logits < least, -torch.inf)
+        probs = logits.softmax(dim=-1)
+        if self.top_p is None or self.top_p == 1:
+            return probs
+        ordered, tokens = probs.sort(dim=-1, descending=True)
+        likelier = ordered.cumsum(dim=-1) - ordered  # probability of the tokens before this one
+        kept = ordered.masked_fill(likelier >= self.top_p, 0)  # the token that crosses the line stays
+        return torch.zeros_like(probs).scatter(-1, tokens, kept / kept.sum(dim=-1, keepdim=True))
+
+
+def penalised(scores: Tensor, text: Tensor, penalty: float, mask: Tensor | None = None) -> Tensor:
+    """Make the tokens of a text less likely: their scores are divided by the penalty if positive, else multiplied.
+
+    Args:
+        scores: ``(batch, vocab_size)``, logits or log-probabilities.
+        text: ``(batch, time)``.
+        penalty: 1 changes nothing.
+        mask: ``(batch, time)``, false where the text is padding, which does not count.
+    """
+    if penalty == 1:
+        return scores
+    real = torch.ones_like(text) if mask is None else mask.long()
+    seen = torch.zeros_like(scores, dtype=torch.long).scatter_add(1, text, real) > 0  # (batch, vocab_size)
+    return torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
