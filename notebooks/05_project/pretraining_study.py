@@ -1,4 +1,4 @@
-"""Study of the chapter "Pretraining a GPT": how the test loss depends on the seed, and when it beats counting.
+"""Study of the chapter "Pretraining a GPT": seeds, modern choices, and when a GPT beats counting.
 
     make study NAME=05_project/pretraining
 
@@ -9,51 +9,51 @@ from __future__ import annotations
 
 import time
 
-import largemodels as lm
 import torch
 
-# The chapter's own setting, then the same recipe for larger models and longer.
-CHAPTER = dict(n_layer=2, d_model=64, context_length=64, steps=1_800, learning_rate=8e-3)
-LARGER = dict(n_layer=3, d_model=128, context_length=64, steps=10_000, learning_rate=5e-3)
+import largemodels as lm
+from largemodels.models.presets import preset
+
+SMALL = dict(
+    n_layer=2, d_model=64, steps=1_800, learning_rate=8e-3
+)  # the chapter's own run
+LARGER = dict(n_layer=3, d_model=128, steps=4_000, learning_rate=5e-3)
+CONTEXT_LENGTH, BATCH_SIZE = 64, 16
 
 
 def train(
+    architecture: str,
+    optimizer: str,
     seed: int,
     n_layer: int,
     d_model: int,
-    context_length: int,
     steps: int,
     learning_rate: float,
 ) -> dict:
-    """Train one GPT; returns its size, its seconds of training on one core and its losses in nats a token."""
+    """Train one GPT; returns its size, its seconds on one core and its losses in nats a token."""
     corpus = lm.shakespeare()
-    tokenizer = lm.CharTokenizer(
-        "".join(corpus.text(part) for part in ("train", "validation", "test"))
+    parts = {part: corpus.text(part) for part in ("train", "validation", "test")}
+    tokenizer = lm.CharTokenizer("".join(parts.values()))
+    sizes = dict(
+        vocab_size=tokenizer.vocab_size, n_layer=n_layer, n_head=4, d_model=d_model
     )
     torch.manual_seed(seed)
-    gpt = lm.GPT(
-        lm.GPTConfig(
-            tokenizer.vocab_size, context_length, n_layer, n_head=4, d_model=d_model
-        )
-    )
+    gpt = lm.GPT(preset(architecture, context_length=CONTEXT_LENGTH, **sizes))
     recipe = lm.TrainingConfig(
         steps=steps,
         learning_rate=learning_rate,
+        matrix_learning_rate=0.03,
+        optimizer=optimizer,
         warmup_steps=steps // 20,
         evaluate_every=steps,
     )
-    windows = lm.batches(tokenizer.encode(corpus.text("train")), 16, context_length, seed)
-    began = (
-        time.process_time()
-    )  # of one thread: what else runs on the machine does not count
+    windows = lm.batches(tokenizer.encode(parts["train"]), BATCH_SIZE, CONTEXT_LENGTH, seed)
+    began = time.process_time()  # of one thread: what else the machine does is not counted
     lm.train(gpt, windows, recipe)
     core_seconds = time.process_time() - began
     losses = {
         f"{part}_loss": lm.evaluate(
-            gpt,
-            tokenizer.encode(corpus.text(part)),
-            context_length,
-            overlap=context_length // 2,
+            gpt, tokenizer.encode(parts[part]), CONTEXT_LENGTH, overlap=CONTEXT_LENGTH // 2
         )
         for part in ("validation", "test")
     }
@@ -63,8 +63,15 @@ def train(
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("05_project/pretraining")
-    for seed in range(3):
-        study.row(train, seed=seed, **CHAPTER)
-    study.row(train, seed=0, **(CHAPTER | {"steps": 4 * CHAPTER["steps"]}))
-    study.row(train, seed=0, **LARGER)
+    for architecture in ("gpt2", "modern"):
+        for optimizer in ("adamw", "muon"):
+            for seed in range(3):
+                study.row(
+                    train,
+                    architecture=architecture,
+                    optimizer=optimizer,
+                    seed=seed,
+                    **SMALL,
+                )
+    study.row(train, architecture="modern", optimizer="muon", seed=0, **LARGER)
     study.save()

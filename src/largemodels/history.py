@@ -122,7 +122,9 @@ class Bar:
         self.progress, self.by_step = progress, steps is not None
         self._began, self._looked, self._speed = progress.seconds, 0.0, ""
         total, unit = (steps, "step") if steps is not None else (round(seconds or 0), "s")
-        self._bar = tqdm(total=total, initial=self._done(), desc="training", unit=unit, disable=not visible)
+        # Said only where it is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
+        hidden = {} if visible else {"disable": True}
+        self._bar = tqdm(total=total, initial=self._done(), desc="training", unit=unit, **hidden)
 
     def __enter__(self) -> Bar:
         return self
