@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -211,7 +212,7 @@ def save(tokenizer: Tokenizer, path: Path | str) -> None:
     """Write a tokenizer as JSON: aside, then moved into place."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".aside")
+    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
     stored = {"largemodels": tokenizer.name} | tokenizer.to_json()
     aside.write_text(json.dumps(stored), encoding="utf-8")
     aside.replace(path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .registry import files
+from .registry import DataError, files
 
 # Two plays, a comedy and a tragedy, in each held-out part. None shares its persons with another play, as the
 # histories do, so that no name in them has been seen in training.
@@ -144,6 +146,50 @@ def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
             older, younger = sorted((root(other), root(number)))
             first[younger] = older
     return [root(number) for number in range(len(texts))]
+
+
+def text_files(path: Path | str) -> Corpus:
+    """A reader's own text, in UTF-8.
+
+    Args:
+        path: of a folder, whose files ``*.txt`` are the documents: one in 20, and at least one, goes into the
+            validation and as many into the test, drawn by the hashes of their names. Or of one file, of which the
+            last twentieth is the test and the one before it the validation, cut at ends of lines.
+
+    Raises:
+        DataError: if there is no text, or it is not UTF-8.
+    """
+    path = Path(path)
+    found = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
+    texts = {
+        (file.relative_to(path).as_posix() if path.is_dir() else file.name): _read(file) for file in found
+    }
+    texts = {name: text for name, text in texts.items() if text.strip()}
+    if not texts:
+        raise DataError(
+            f"{path} holds no text." if path.is_file() else f"{path} holds no text in files *.txt."
+        )
+    if len(texts) < 3:
+        (name, text), *others = texts.items()
+        text = "\n".join([text, *(other for _, other in others)])
+        cuts = [text.rfind("\n", 0, round(share * len(text))) + 1 for share in (0.9, 0.95)]
+        parts = [text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]]
+        if not all(parts):
+            raise DataError(f"{path} is too short, or has too few lines, to be cut into three parts.")
+        return Corpus(*({name: part} for part in parts))
+    names = sorted(texts, key=lambda name: hashlib.sha256(name.encode()).digest())
+    n = math.ceil(HELD_OUT * len(names))
+    kinds = (names[2 * n :], names[:n], names[n : 2 * n])
+    return Corpus(*({name: texts[name] for name in sorted(kind)} for kind in kinds))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not text in UTF-8: byte {error.start} does not fit. Save it as UTF-8."
+        ) from None
 
 
 def batches(
