@@ -64,7 +64,9 @@ class Attention(nn.Module):
         d_kv = n_kv_head * self.d_head
         if d_context is None:
             self.qkv = nn.Linear(d_model, d_model + 2 * d_kv, bias=bias)
-            self.stacked = {"qkv": (d_model, d_kv, d_kv)}  # rows of the maps in one matrix, for Muon
+            self.stacked: dict[str, tuple[int, ...]] = {
+                "qkv": (d_model, d_kv, d_kv)
+            }  # rows of the maps, for Muon
         else:
             self.query = nn.Linear(d_model, d_model, bias=bias)
             self.key_value = nn.Linear(d_context, 2 * d_kv, bias=bias)
