@@ -9,26 +9,44 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import chapter, data, generation, interop, models, plots, provenance, studies, tokenizers, training
+    from . import (
+        chapter,
+        data,
+        generation,
+        interop,
+        models,
+        plots,
+        provenance,
+        runs,
+        sampling,
+        studies,
+        tokenizers,
+        training,
+        writing,
+    )
     from .chapter import ClaimError, claim, start
-    from .data.text import batches, shakespeare
-    from .generation import generate
+    from .data.text import batches, shakespeare, wikipedia
+    from .generation import beam_search, generate
     from .models.gpt import GPT, GPTConfig
     from .models.ngram import NGram
-    from .tokenizers import CharTokenizer
+    from .tokenizers import ByteBPE, CharTokenizer
     from .training import TrainingConfig, evaluate, train
+    from .writing import complete, stream
 
 __version__ = "0.1.0"
 __all__ = [
     "GPT",
+    "ByteBPE",
     "CharTokenizer",
     "ClaimError",
     "GPTConfig",
     "NGram",
     "TrainingConfig",
     "batches",
+    "beam_search",
     "chapter",
     "claim",
+    "complete",
     "data",
     "evaluate",
     "generate",
@@ -37,12 +55,17 @@ __all__ = [
     "models",
     "plots",
     "provenance",
+    "runs",
+    "sampling",
     "shakespeare",
     "start",
+    "stream",
     "studies",
     "tokenizers",
     "train",
     "training",
+    "wikipedia",
+    "writing",
 ]
 
 # The module of each name above that is not a module itself.
@@ -52,14 +75,19 @@ _HOME = {
     "start": "chapter",
     "batches": "data.text",
     "shakespeare": "data.text",
+    "wikipedia": "data.text",
+    "beam_search": "generation",
     "generate": "generation",
     "GPT": "models.gpt",
     "GPTConfig": "models.gpt",
     "NGram": "models.ngram",
+    "ByteBPE": "tokenizers",
     "CharTokenizer": "tokenizers",
     "evaluate": "training",
     "train": "training",
     "TrainingConfig": "training",
+    "complete": "writing",
+    "stream": "writing",
 }
 
 

@@ -122,15 +122,13 @@ def beam_search(
     Raises:
         ValueError: as in :func:`generate`, and for ``n_beam`` below 1.
     """
-    if n_beam < 1:
-        raise ValueError(f"n_beam must be at least 1, not {n_beam}.")
     batch, time = _shape(tokens)
+    finished = [_Finished(n_beam, length_penalty) for _ in range(batch)]
     text = tokens.repeat_interleave(n_beam, dim=0)  # (batch * n_beam, time), grows
     mask = None if mask is None else mask.repeat_interleave(n_beam, dim=0)
     first = torch.arange(0, batch * n_beam, n_beam, device=tokens.device)[:, None]  # row of each first beam
     scores = torch.full((batch, n_beam), -torch.inf, device=tokens.device)  # log-probabilities of the beams
     scores[:, 0] = 0  # in the beginning all beams are the same: only one goes on
-    finished = [_Finished(n_beam, length_penalty) for _ in range(batch)]
     with Reader(model, text, n_new, mask) as reader:
         for length in range(1, n_new + 1):
             log_probs = reader.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
@@ -152,9 +150,15 @@ def beam_search(
             is_open = [some.is_open(score, length) for some, score in zip(finished, likeliest, strict=True)]
             if not any(is_open):
                 break
-    written = [some.best(tokens) for some in finished]
-    longest = max(map(len, written))
-    filled = [torch.cat([some, some.new_full((longest - len(some),), end_token or 0)]) for some in written]
+    return _attached(tokens, [some.best(tokens) for some in finished], end_token)
+
+
+def _attached(tokens: Tensor, continuations: list[Tensor], end_token: int | None) -> Tensor:
+    """Prompts ``(batch, time)`` and their continuations, the shorter of which are filled with ``end_token``."""
+    longest = max(map(len, continuations))
+    filled = [
+        torch.cat([some, some.new_full((longest - len(some),), end_token or 0)]) for some in continuations
+    ]
     return torch.cat([tokens, torch.stack(filled)], dim=1)
 
 
@@ -179,6 +183,8 @@ class _Finished:
     """
 
     def __init__(self, size: int, length_penalty: float) -> None:
+        if size < 1:
+            raise ValueError(f"n_beam must be at least 1, not {size}.")
         self.size, self.length_penalty = size, length_penalty
         self.kept: list[tuple[float, Tensor]] = []  # score and tokens, best first
         self.closed = False

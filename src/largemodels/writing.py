@@ -11,17 +11,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from .generation import pad, steps
+from .generation import beam_search, pad, steps
 from .models.gpt import GPT
 from .sampling import Sampling
-from .tokenizers import Tokenizer
+from .tokenizers import Tokenizer, TransformersTokenizer
 
 
 def stream(
     model: GPT,
     tokenizer: Tokenizer,
-    prompt: str,
+    prompt: str | Tensor,
     n_new: int,
     *,
     stop: Sequence[str] = (),
@@ -33,26 +34,33 @@ def stream(
     Args:
         model: the language model.
         tokenizer: the one that the model was trained with.
-        prompt: at least one character; of a long one the model sees the last ``context_length`` tokens.
+        prompt: text, or its tokens ``(time,)``, not empty; of a long one the model sees the last ``context_length``
+            tokens.
         n_new: the most tokens to add; the end of the text ends it sooner.
         stop: end before the first of these that comes up.
         generator: source of randomness, on the CPU; the global one if not given.
         sampling: fields of :class:`.sampling.Sampling`, such as ``temperature=0.8``.
 
-    Yields:
+    Returns:
         the continuation in pieces, some empty, one for each token and one for the end.
 
     Raises:
         ValueError: for an empty prompt, a character without a token, or an option out of its range.
     """
-    tokens = tokenizer.encode(prompt)[None].to(next(model.parameters()).device)
-    text = _Text(tokenizer, stop)
-    chosen_by = Sampling(**sampling)
-    for chosen in steps(model, tokens, n_new, chosen_by, generator, end_token=tokenizer.end_of_text):
-        yield text.add(int(chosen))
-        if text.ended:
-            return
-    yield text.rest()
+    tokens = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
+    if not len(tokens):
+        raise ValueError("The prompt is empty: give at least one character.")
+    tokens = tokens[None].to(next(model.parameters()).device)  # (1, time)
+    text, chosen_by = _Text(tokenizer, stop), Sampling(**sampling)
+
+    def pieces() -> Iterator[str]:
+        for chosen in steps(model, tokens, n_new, chosen_by, generator, end_token=tokenizer.end_of_text):
+            yield text.add(int(chosen))
+            if text.ended:
+                return
+        yield text.rest()
+
+    return pieces()
 
 
 def complete(
@@ -86,6 +94,45 @@ def complete(
         if all(text.ended for text in texts):
             break
     return [some + text.rest() for some, text in zip(written, texts, strict=True)]
+
+
+def likeliest(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    n_new: int,
+    n_beam: int = 4,
+    *,
+    stop: Sequence[str] = (),
+    **options: float,
+) -> str:
+    """Continue a text with what :func:`.generation.beam_search` finds, whose options these are."""
+    tokens = tokenizer.encode(prompt)[None].to(next(model.parameters()).device)
+    text, end_token = _Text(tokenizer, stop), tokenizer.end_of_text
+    found = beam_search(model, tokens, n_new, n_beam, end_token=end_token, **options)  # type: ignore[arg-type]
+    pieces = [text.add(int(token)) for token in found[0, tokens.shape[1] :]]
+    return "".join(pieces) + text.rest()
+
+
+def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -> Tensor:
+    """A conversation as the model has learnt to read it, up to where its next answer begins.
+
+    Args:
+        tokenizer: of ``transformers``, with a chat template.
+        messages: ``{"role": "user", "content": "Hello"}`` and so on; the other roles are "assistant" and "system".
+
+    Returns:
+        tokens, ``(time,)``.
+
+    Raises:
+        ValueError: if the tokenizer has no chat template: its model has not learnt to answer.
+    """
+    if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
+        raise ValueError(
+            "This model continues texts and has not learnt to answer: use `largemodels generate`."
+        )
+    ids = tokenizer.inner.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+    return torch.tensor(ids, dtype=torch.int64)
 
 
 class _Text:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from largemodels.models.gpt import GPT, GPTConfig
-from largemodels.optimizers import Muon, make_optimizers, matrices, newton_schulz
+from largemodels.optimizers import Muon, make_optimizers, matrices, newton_schulz, newton_schulz_by_gram
 from largemodels.training import TrainingConfig
 
 SHAPES = [(3, 7), (7, 3), (5, 5), (3, 7), (7, 3)]  # wide, tall, square; some twice
@@ -24,10 +25,16 @@ def slowly_orthogonal(matrix: Tensor) -> Tensor:
     return u @ torch.diag(s) @ v
 
 
+BOTH = pytest.mark.parametrize("orthogonalise", [newton_schulz, newton_schulz_by_gram])
+
+
+@BOTH
 @pytest.mark.parametrize("shape", sorted(set(SHAPES)))
-def test_newton_schulz_acts_on_the_singular_values(shape: tuple[int, int]) -> None:
+def test_newton_schulz_acts_on_the_singular_values(
+    orthogonalise: Callable[[Tensor], Tensor], shape: tuple[int, int]
+) -> None:
     drawn = torch.randn(4, *shape) * torch.tensor([1.0, 1e-3, 1e3, 2.0])[:, None, None]
-    together = newton_schulz(drawn)
+    together = orthogonalise(drawn)
     for ours, matrix in zip(together, drawn, strict=True):
         assert_close(ours, slowly_orthogonal(matrix).float(), rtol=1e-3, atol=1e-4)
     values = torch.linalg.svdvals(together)
@@ -35,8 +42,25 @@ def test_newton_schulz_acts_on_the_singular_values(shape: tuple[int, int]) -> No
     assert (values > 0.6).float().mean() > 0.8  # very small ones are still on their way up
 
 
-def test_a_gradient_of_zero_stays_zero() -> None:
-    assert not newton_schulz(torch.zeros(1, 3, 4)).any()
+@BOTH
+def test_a_gradient_of_zero_stays_zero(orthogonalise: Callable[[Tensor], Tensor]) -> None:
+    assert not orthogonalise(torch.zeros(1, 3, 4)).any()
+
+
+@pytest.mark.parametrize("shape", [(40, 160), (96, 64)])
+def test_rounding_stays_small_for_gradients_of_low_rank(shape: tuple[int, int]) -> None:
+    """As they are at the start, below projections of zeros."""
+    rows, cols = shape
+    drawn = torch.randn(3, rows, 2) @ torch.randn(3, 2, cols)
+    exact = newton_schulz(drawn.double())
+    for orthogonalise in (newton_schulz, newton_schulz_by_gram):
+        assert (orthogonalise(drawn) - exact).norm() < 1e-3 * exact.norm()
+
+
+def test_bf16_is_exact_enough() -> None:
+    drawn = torch.randn(3, 24, 40)
+    exact = newton_schulz(drawn)
+    assert (newton_schulz(drawn.bfloat16()) - exact).norm() < 0.03 * exact.norm()
 
 
 def test_muon_is_what_its_formula_says() -> None:
@@ -59,6 +83,29 @@ def test_muon_is_what_its_formula_says() -> None:
     for ours, theirs in zip(weights, slow, strict=True):
         assert_close(ours, theirs.float(), rtol=1e-3, atol=1e-4)
     assert torch.equal(unused, torch.ones(3, 7))
+
+
+def test_maps_in_one_matrix_are_treated_one_by_one() -> None:
+    """Queries of five rows, keys and values of three: as three matrices of their own."""
+    together = nn.Parameter(torch.randn(11, 4))
+    alone = [nn.Parameter(part.clone()) for part in together.detach().split((5, 3, 3))]
+    first = Muon([{"params": [together], "parts": (5, 3, 3)}], lr=0.1, weight_decay=0.2)
+    second = Muon(alone, lr=0.1, weight_decay=0.2)
+    for _ in range(2):
+        together.grad = torch.randn(11, 4)
+        for part, gradient in zip(alone, together.grad.split((5, 3, 3)), strict=True):
+            part.grad = gradient.clone()
+        first.step()
+        second.step()
+    assert_close(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize("gated", [True, False])
+def test_models_say_where_several_maps_are_in_one(gated: bool) -> None:
+    sizes = {"n_layer": 1, "n_head": 4, "n_kv_head": 2, "d_model": 16, "d_hidden": 24}
+    model = GPT(GPTConfig(11, 8, **sizes, activation="swiglu" if gated else "gelu"))
+    parts = {group["parts"] for group in matrices(model)}
+    assert parts == {(16, 8, 8), None} | ({(24, 24)} if gated else set())
 
 
 @pytest.mark.parametrize("shape", [(24, 40), (40, 24)])
@@ -105,9 +152,12 @@ def test_muon_takes_the_matrices_of_the_blocks(tied: bool) -> None:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     config = TrainingConfig(steps=1, optimizer="muon", learning_rate=0.003, matrix_learning_rate=0.05)
     muon, adamw = make_optimizers(model, config)
-    by_muon = [names[id(p)] for p in muon.param_groups[0]["params"]]
-    parts = ("attention.qkv", "attention.project", "expand", "contract")
-    assert by_muon == [f"blocks.{i}.{part}.weight" for i in (0, 1) for part in parts]
+    packed, single = ([names[id(p)] for p in group["params"]] for group in muon.param_groups)
+    by_muon = [*packed, *single]
+    assert packed == [f"blocks.{i}.attention.qkv.weight" for i in (0, 1)]
+    assert muon.param_groups[0]["parts"] == (16, 16, 16)
+    inner = ("attention.project", "expand", "contract")
+    assert single == [f"blocks.{i}.{part}.weight" for i in (0, 1) for part in inner]
     decayed, kept = ([names[id(p)] for p in group["params"]] for group in adamw.param_groups)
     heads = [] if tied else ["head.weight"]
     assert decayed == ["token_embedding.weight", "position_embedding.weight", *heads]
@@ -121,7 +171,8 @@ def test_a_weight_shared_with_an_embedding_is_none_of_muons() -> None:
     embedding, linear = nn.Embedding(5, 3), nn.Linear(3, 5)
     linear.weight = embedding.weight
     inner = nn.Linear(3, 4)
-    assert matrices(nn.ModuleDict({"a": embedding, "b": linear, "c": inner})) == [inner.weight]
+    model = nn.ModuleDict({"a": embedding, "b": linear, "c": inner, "d": inner})
+    assert matrices(model) == [{"params": [inner.weight], "parts": None}]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from largemodels.data.registry import DataError
 from largemodels.data.text import (
     TEST,
     VALIDATION,
@@ -14,6 +16,7 @@ from largemodels.data.text import (
     batches,
     near_duplicates,
     shakespeare,
+    text_files,
     wikipedia,
     wikipedia_articles,
 )
@@ -125,3 +128,47 @@ def test_near_duplicates_by_hand() -> None:
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no 'de' among the languages: en, fr, es"):
         wikipedia("de")
+
+
+def test_a_file_of_ones_own_is_cut_at_ends_of_lines(tmp_path: Path) -> None:
+    lines = [f"{n}: naïve 🙂\n" for n in range(1000)]
+    (tmp_path / "mine.txt").write_text("".join(lines), encoding="utf-8")
+    corpus = text_files(tmp_path / "mine.txt")
+    parts = [corpus.train, corpus.validation, corpus.test]
+    assert all(list(part) == ["mine.txt"] for part in parts)
+    assert "".join(part["mine.txt"] for part in parts) == "".join(lines)
+    assert all(part["mine.txt"].endswith("\n") for part in parts)
+    assert [round(part["mine.txt"].count("\n") / 1000, 2) for part in parts] == [0.9, 0.05, 0.05]
+    assert text_files(tmp_path) == corpus  # a folder with too few files is cut in the same way
+
+
+@pytest.mark.parametrize(("n_files", "held_out"), [(3, 1), (20, 1), (21, 2), (50, 3)])
+def test_a_folder_of_ones_own_is_split_by_file(n_files: int, held_out: int, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    for n in range(n_files):
+        (tmp_path / ("inner" if n % 2 else ".") / f"{n}.txt").write_text(f"Document {n}.")
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "other.md").write_text("no document")
+    corpus = text_files(tmp_path)
+    assert [len(part) for part in (corpus.train, corpus.validation, corpus.test)] == [
+        n_files - 2 * held_out,
+        held_out,
+        held_out,
+    ]
+    everything = corpus.train | corpus.validation | corpus.test
+    assert sorted(everything.values()) == sorted(f"Document {n}." for n in range(n_files))
+    assert text_files(tmp_path) == corpus
+
+
+def test_texts_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no text in files \*\.txt"):
+        text_files(tmp_path)
+    (tmp_path / "a.txt").write_text("one line only")
+    with pytest.raises(DataError, match="too short, or has too few lines"):
+        text_files(tmp_path / "a.txt")
+    (tmp_path / "a.txt").write_text("  \n")
+    with pytest.raises(DataError, match=r"a\.txt holds no text"):
+        text_files(tmp_path / "a.txt")
+    (tmp_path / "a.txt").write_bytes(b"ab\xff")
+    with pytest.raises(DataError, match=r"a\.txt is not text in UTF-8: byte 2"):
+        text_files(tmp_path)

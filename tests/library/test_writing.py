@@ -152,7 +152,7 @@ def test_stopping_early_leaves_the_model_as_it_was() -> None:
 def test_bad_input_is_refused_in_words(prompt: str, options: dict, message: str) -> None:
     gpt = model(CHARACTERS.vocab_size)
     with pytest.raises(ValueError, match=message):
-        list(stream(gpt, CHARACTERS, prompt, 3, **options))
+        stream(gpt, CHARACTERS, prompt, 3, **options)
     with pytest.raises(ValueError, match=message):
         complete(gpt, CHARACTERS, ["a", prompt], 3, **options)
 

@@ -44,7 +44,7 @@ def write_tokens(path: Path | str, texts: Iterable[str], tokenizer: Tokenizer) -
     dtype = np.dtype("<u2" if tokenizer.vocab_size <= 2**16 else "<u4")
     end = [tokenizer.end_of_text] if tokenizer.end_of_text is not None else tokenizer.encode("\n\n").tolist()
     checksum, length = hashlib.sha256(), 0
-    aside = path.with_name(path.name + ".aside")
+    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")  # several processes may write the same file
     try:
         with aside.open("wb") as file:
             file.write(bytes(HEADER_BYTES))

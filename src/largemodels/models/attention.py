@@ -64,9 +64,13 @@ class Attention(nn.Module):
         d_kv = n_kv_head * self.d_head
         if d_context is None:
             self.qkv = nn.Linear(d_model, d_model + 2 * d_kv, bias=bias)
+            self.stacked: dict[str, tuple[int, ...]] = {
+                "qkv": (d_model, d_kv, d_kv)
+            }  # rows of the maps, for Muon
         else:
             self.query = nn.Linear(d_model, d_model, bias=bias)
             self.key_value = nn.Linear(d_context, 2 * d_kv, bias=bias)
+            self.stacked = {"key_value": (d_kv, d_kv)}
         self.q_norm = nn.RMSNorm(self.d_head, eps=norm_eps) if qk_norm else None
         self.k_norm = nn.RMSNorm(self.d_head, eps=norm_eps) if qk_norm else None
         self.project = nn.Linear(d_model, d_model, bias=bias)

@@ -115,6 +115,8 @@ class Block(nn.Module):
         )
         self.mlp_norm = _norm(config)
         self.expand = nn.Linear(config.d_model, 2 * d_hidden if gated else d_hidden, bias=config.bias)
+        if gated:
+            self.stacked = {"expand": (d_hidden, d_hidden)}  # rows of gate and value in one matrix, for Muon
         self.contract = nn.Linear(d_hidden, config.d_model, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
