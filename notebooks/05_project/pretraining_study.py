@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 
-import largemodels as lm
 import torch
+
+import largemodels as lm
 
 # The chapter's own setting, then the same recipe for larger models and longer.
 CHAPTER = dict(n_layer=2, d_model=64, context_length=64, steps=1_800, learning_rate=8e-3)
