@@ -1,4 +1,4 @@
-"""Study of the chapter "Pretraining a GPT": how the test loss depends on the seed, and when it beats counting.
+"""Study of the chapter "Pretraining a GPT": spread over seeds, and when counting is beaten.
 
     make study NAME=05_project/pretraining
 
@@ -26,7 +26,7 @@ def train(
     steps: int,
     learning_rate: float,
 ) -> dict:
-    """Train one GPT; returns its size, its seconds of training on one core and its losses in nats a token."""
+    """Train one GPT; returns its size, its seconds on one core and its losses in nats a token."""
     corpus = lm.shakespeare()
     tokenizer = lm.CharTokenizer(
         "".join(corpus.text(part) for part in ("train", "validation", "test"))
