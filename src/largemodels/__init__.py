@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import (
         chapter,
+        checkpoints,
         data,
         generation,
         interop,
         models,
+        optimizers,
         plots,
         provenance,
         runs,
@@ -45,6 +47,7 @@ __all__ = [
     "batches",
     "beam_search",
     "chapter",
+    "checkpoints",
     "claim",
     "complete",
     "data",
@@ -53,6 +56,7 @@ __all__ = [
     "generation",
     "interop",
     "models",
+    "optimizers",
     "plots",
     "provenance",
     "runs",

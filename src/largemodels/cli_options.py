@@ -22,9 +22,7 @@ Out = Annotated[
 ]
 Scale = Annotated[
     str,
-    Option(
-        help="smoke: seconds. laptop: minutes on two cores. gpu: 11 million parameters, for a GPU."
-    ),
+    Option(help="smoke: seconds. laptop: minutes on two cores. gpu: 11 million parameters, for a GPU."),
 ]
 TokenizerKind = Annotated[
     str | None,

@@ -83,7 +83,7 @@ def test_a_checkpoint_cut_in_half(folder: Path, expected: str) -> None:
     assert "Going on after step 20" in err[1]
     assert out == [*map(str, range(20, 30)), expected]
     assert names(folder) == ["step-00000020", "step-00000030"]
-    assert run(folder)[1] == [expected]  # the damaged one has been replaced
+    checkpoints.verify(weights.parent)  # the damaged one has been replaced
 
 
 @pytest.fixture

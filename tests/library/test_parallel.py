@@ -22,7 +22,11 @@ CONFIG = {"steps": 12, "evaluate_every": 1, "save_every": 6, "optimizer": "muon"
 
 
 def run(processes: int, folder: Path) -> pd.DataFrame:
-    started = [] if processes == 1 else ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    started = (
+        []
+        if processes == 1
+        else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    )
     table = folder.with_suffix(".json")
     arguments = [program.__file__, folder, "--config", json.dumps(CONFIG), "--history", table]
     done = subprocess.run(
