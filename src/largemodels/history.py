@@ -123,7 +123,7 @@ class Bar:
         self._began, self._looked, self._speed = progress.seconds, 0.0, ""
         total, unit = (steps, "step") if steps is not None else (round(seconds or 0), "s")
         # Said only where it is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
-        hidden = {} if visible else {"disable": True}
+        hidden: dict[str, Any] = {} if visible else {"disable": True}
         self._bar = tqdm(total=total, initial=self._done(), desc="training", unit=unit, **hidden)
 
     def __enter__(self) -> Bar:
