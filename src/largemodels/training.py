@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -138,29 +139,43 @@ def train(
         if folder is not None:
             folder.resume(model, stepper.optimizers, config, progress)
         source = _beginning(batches, progress.step * config.accumulate, folder)
-        clock, stop = progress.seconds, 0.0
-        with Bar(progress, config.steps, config.seconds, visible=team.main) as bar, _advice(config, folder):
-            while True:
-                # Clocks and Ctrl-C differ between processes: several compare now and then, so that all act alike.
-                if team.size == 1 or progress.step % 10 == 0:
-                    clock, stop = team.agree(progress.seconds, float(interrupted.is_set()))
-                over = _is_over(progress, config, clock)
-                if (over or progress.step % config.evaluate_every == 0) and not (stop or progress.has_row()):
-                    progress.read()
-                    progress.add_row(team.mean(progress.mean_loss()), _results(model, evaluate, team))
-                    over = _is_over(progress, config, clock)  # the row may have used up the patience
-                if folder is not None and (over or stop or progress.step % config.save_every == 0):
-                    folder.save(model, stepper.optimizers, config, progress)
-                if over or stop:
-                    break
-                began = time.perf_counter()
-                measured = stepper.step(source, schedule(progress.step, config, clock))
-                progress.add(measured, time.perf_counter() - began)
-                bar.show(stepper.items, stepper.kind)
-    if stop:
+        with _advice(config, folder):
+            finished = _loop(stepper, source, progress, evaluate, folder, interrupted)
+    if not finished:
         saved = "nothing is saved, since no folder was named" if folder is None else f"saved in {folder.path}"
         raise Interrupted(f"Stopped after step {progress.step}: {saved}.")
     return History(progress.rows)
+
+
+def _loop(
+    stepper: _Stepper,
+    source: Iterator[Batch],
+    progress: Progress,
+    evaluate: Callable[[], dict[str, Any]] | None,
+    folder: RunFolder | None,
+    interrupted: Event,
+) -> bool:
+    """Step after step, with what is due between them; whether it came to its end."""
+    model, config, team = stepper.model, stepper.config, stepper.team
+    clock, stop = progress.seconds, 0.0
+    with Bar(progress, config.steps, config.seconds, visible=team.main) as bar:
+        while True:
+            # Clocks and Ctrl-C differ between processes: several compare now and then, so that all act alike.
+            if team.size == 1 or progress.step % 10 == 0:
+                clock, stop = team.agree(progress.seconds, float(interrupted.is_set()))
+            over = _is_over(progress, config, clock)
+            if (over or progress.step % config.evaluate_every == 0) and not (stop or progress.has_row()):
+                progress.read()
+                progress.add_row(team.mean(progress.mean_loss()), _results(model, evaluate, team))
+                over = _is_over(progress, config, clock)  # the row may have used up the patience
+            if folder is not None and (over or stop or progress.step % config.save_every == 0):
+                folder.save(model, stepper.optimizers, config, progress)
+            if over or stop:
+                return not stop
+            began = time.perf_counter()
+            measured = stepper.step(source, schedule(progress.step, config, clock))
+            progress.add(measured, time.perf_counter() - began)
+            bar.show(stepper.items, stepper.kind)
 
 
 class _Stepper:
