@@ -12,13 +12,15 @@ TORCH_INDEX ?=
 
 $(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/constraints.txt data/packages.txt data/weights.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
-	@echo "Setting up $(VENV): about 2 GB, a few minutes the first time"
+	@echo "Setting up $(VENV): about 2.5 GB, a few minutes the first time"
+	@date +%s > .setup-began
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --disable-pip-version-check --index-url $(TORCH_INDEX) $$(grep ^torch== requirements/notebooks.txt)
 	@$(BIN)/pip install --disable-pip-version-check -r requirements/tools.txt
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps -e .
 	@$(BIN)/python -m largemodels.data install
 	@$(BIN)/python -m largemodels.data install --weights
+	@echo "Set up in $$(( $$(date +%s) - $$(cat .setup-began) )) s"; rm .setup-began
 	@touch $@
 
 book: $(VENV)/ready  ## execute what is not current, render the book to _build/html/index.html
