@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.book import checks
 
 
 @pytest.hookimpl(wrapper=True)
@@ -25,3 +28,14 @@ def same_seed() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; one for all tests of a process, since Playwright runs only once in it."""
+    if checks.chromium() is None:
+        pytest.skip("Chromium is not on the PATH: install it (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        instance = checks.launch(playwright)
+        yield instance
+        instance.close()

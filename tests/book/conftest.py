@@ -1,4 +1,4 @@
-"""The built book, served on this machine, and a browser that can reach nothing else."""
+"""The built book, served on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.book import checks
 
@@ -29,14 +28,3 @@ def base(site: Path) -> Iterator[str]:
     """Address of the book."""
     with checks.served(site) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    if checks.chromium() is None:
-        pytest.skip("Chromium is not on the PATH: install it (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        instance = checks.launch(playwright)
-        yield instance
-        instance.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.book import checks
 
@@ -44,16 +43,6 @@ FAULTS = {
     "button without a name": ("<button></button>", "axe button-name (critical)"),
     "pale text": ('<p style="color: #bbb">pale</p>', "axe color-contrast (serious)"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if checks.chromium() is None:
-        pytest.skip("Chromium is not on the PATH: install it (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        instance = checks.launch(playwright)
-        yield instance
-        instance.close()
 
 
 def faults_of(folder: Path, browser: Browser, body: str, style: str = "") -> list[str]:
