@@ -44,6 +44,8 @@ def test_search_finds_a_chapter_by_a_word_of_its_title(name: str, browser: Brows
     word = max(re.findall(r"\w+", heading), key=len)
     with checks.opened(browser, base, "index.html") as visit:
         page = visit.page
+        page.wait_for_url("**/book/index.html", wait_until="load")  # the root leads there
+        page.wait_for_function("() => document.readyState === 'complete'")
         page.locator(".search-button-field:visible, .search-button:visible").first.click()
         page.locator("input[name=q]:visible").fill(word)
         page.keyboard.press("Enter")
