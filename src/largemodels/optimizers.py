@@ -139,7 +139,9 @@ class Muon(torch.optim.Optimizer):
         """The faster form on each device: ``(n, rows, cols)`` to the same."""
         if matrices.is_cuda:
             return newton_schulz(matrices.bfloat16()).to(matrices.dtype)
-        return newton_schulz_by_gram(matrices.float()).to(matrices.dtype)
+        square = matrices.shape[-2] == matrices.shape[-1]  # nothing to gain from the smaller side
+        form = newton_schulz if square else newton_schulz_by_gram
+        return form(matrices.float()).to(matrices.dtype)
 
     def _momentum(self, weight: Tensor, mu: float) -> Tensor:
         """Take the gradient into the momentum of a matrix; returns where the momentum is heading."""

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .cache import KVCache
+from .linear import Linear
 from .rotary import rotate
 
 
@@ -63,17 +64,17 @@ class Attention(nn.Module):
         self.dropout, self.pairs, self.layer = dropout, pairs, layer
         d_kv = n_kv_head * self.d_head
         if d_context is None:
-            self.qkv = nn.Linear(d_model, d_model + 2 * d_kv, bias=bias)
+            self.qkv = Linear(d_model, d_model + 2 * d_kv, bias=bias)
             self.stacked: dict[str, tuple[int, ...]] = {
                 "qkv": (d_model, d_kv, d_kv)
             }  # rows of the maps, for Muon
         else:
-            self.query = nn.Linear(d_model, d_model, bias=bias)
-            self.key_value = nn.Linear(d_context, 2 * d_kv, bias=bias)
+            self.query = Linear(d_model, d_model, bias=bias)
+            self.key_value = Linear(d_context, 2 * d_kv, bias=bias)
             self.stacked = {"key_value": (d_kv, d_kv)}
         self.q_norm = nn.RMSNorm(self.d_head, eps=norm_eps) if qk_norm else None
         self.k_norm = nn.RMSNorm(self.d_head, eps=norm_eps) if qk_norm else None
-        self.project = nn.Linear(d_model, d_model, bias=bias)
+        self.project = Linear(d_model, d_model, bias=bias)
         self.output_dropout = nn.Dropout(dropout)
 
     def forward(
@@ -141,7 +142,7 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """``(batch, time, heads * d_head)`` to ``(batch, heads, time, d_head)``."""
-        return x.unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+        return x.view(*x.shape[:2], -1, self.d_head).transpose(1, 2)
 
 
 def _normed(x: Tensor, norm: nn.RMSNorm | None) -> Tensor:
