@@ -18,7 +18,7 @@ from largemodels.studies import Study
 SMALL = dict(n_layer=2, d_model=64, steps=1_800)  # the chapter's own run
 LARGER = dict(n_layer=3, d_model=128, steps=7_000)
 RATES = {  # as many trials for the one as for the other
-    "adamw": [dict(learning_rate=rate) for rate in (3e-3, 5e-3, 8e-3, 1.3e-2, 2e-2)],
+    "adamw": [dict(learning_rate=rate) for rate in (5e-3, 8e-3, 1.3e-2, 2e-2, 3e-2)],
     "muon": [
         dict(learning_rate=8e-3, matrix_learning_rate=rate)
         for rate in (0.01, 0.02, 0.03, 0.05, 0.08)

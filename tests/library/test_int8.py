@@ -1,0 +1,57 @@
+"""Weights of eight bits: rounded as said, and a model that still says the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn as nn
+
+import largemodels as lm
+from largemodels.models.int8 import Int8Linear, quantise, to_int8
+
+
+def test_rounding_is_off_by_half_a_scale_at_most() -> None:
+    weight = torch.randn(13, 29) * torch.logspace(-3, 3, 13)[:, None]
+    whole, scale = quantise(weight)
+    assert whole.dtype == torch.int8 and scale.shape == (13,)
+    assert ((whole * scale[:, None] - weight).abs() <= scale[:, None] * 0.501).all()
+
+
+def test_a_row_of_zeros_stays_zero() -> None:
+    whole, scale = quantise(torch.zeros(2, 3))
+    assert not whole.any() and scale.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(48,), (3, 48), (2, 5, 48)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_layer_is_near(shape: tuple[int, ...], bias: bool) -> None:
+    layer = nn.Linear(48, 80, bias=bias)
+    x = torch.randn(shape)
+    expected = layer(x)
+    error = (Int8Linear(layer)(x) - expected).norm() / expected.norm()
+    assert 0 < error < 0.02
+
+
+def test_model_is_near_and_the_original_untouched() -> None:
+    model = lm.GPT(lm.GPTConfig(vocab_size=31, context_length=16, n_layer=2, n_head=4, d_model=32))
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    small = to_int8(model)
+    assert sum(isinstance(m, Int8Linear) for m in small.modules()) == 8
+    torch.testing.assert_close(model.state_dict(), before, atol=0, rtol=0)
+    tokens = torch.randint(31, (2, 9))
+    with torch.no_grad():
+        exact, near = model(tokens), small(tokens)
+    assert 0 < (exact - near).norm() / exact.norm() < 0.03
+    assert lm.generate(small, tokens, 5, temperature=0).shape == (2, 14)
+    model.blocks[0].expand.weight.data.mul_(-1)  # another model is not near
+    with torch.no_grad():
+        assert (model(tokens) - near).norm() / exact.norm() > 0.1
+
+
+def test_elsewhere_than_on_the_cpu_is_an_error() -> None:
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(2, 3))
+    with pytest.raises(ValueError, match="CPU only"):
+        to_int8(model)
