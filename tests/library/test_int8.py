@@ -52,6 +52,6 @@ def test_model_is_near_and_the_original_untouched() -> None:
 
 def test_elsewhere_than_on_the_cpu_is_an_error() -> None:
     with torch.device("meta"):
-        model = nn.Sequential(nn.Linear(2, 3))
+        model = lm.GPT(lm.GPTConfig(n_layer=1))
     with pytest.raises(ValueError, match="CPU only"):
         to_int8(model)

@@ -9,13 +9,12 @@ the head, not norms.
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
 
 import torch
 import torch.nn as nn
 from torch import Tensor
 
-Model = TypeVar("Model", bound=nn.Module)
+from .gpt import GPT
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,7 +55,7 @@ class Int8Linear(nn.Module):
         return y if self.bias is None else y + self.bias
 
 
-def to_int8(model: Model) -> Model:
+def to_int8(model: GPT) -> GPT:
     """A copy for inference whose linear layers, but for the head, have weights of eight bits.
 
     Raises:
