@@ -1,0 +1,40 @@
+"""The same short texts in English and Chinese, and program code: what comes with the program Sphinx.
+
+Sphinx carries its messages as catalogues of GNU gettext, which the standard library reads, beside its own code.
+"""
+
+from __future__ import annotations
+
+import gettext
+import re
+from dataclasses import dataclass
+
+from .registry import files
+
+CATALOGUE, CODE = "locale/zh_CN/LC_MESSAGES/sphinx.mo", "application.py"
+_HAN = re.compile("[\u4e00-\u9fff]")  # the block of characters that modern Chinese is written with
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Messages of a program in two languages, and a file of its code."""
+
+    english: list[str]
+    chinese: list[str]  # the translation of each English message, in the same order
+    code: str  # Python
+
+
+def sphinx_messages(*, unchecked: bool = False) -> Messages:
+    """Messages of Sphinx that its translators have put into Chinese, and the file ``application.py``.
+
+    Left out are messages without a Chinese character in the translation, and those with a form for the plural.
+
+    Args:
+        unchecked: see :func:`largemodels.data.registry.files`.
+    """
+    paths = files("sphinx", unchecked=unchecked)
+    with paths[CATALOGUE].open("rb") as file:
+        entries = vars(gettext.GNUTranslations(file))["_catalog"]  # there is no other way to list them
+    pairs = sorted((key, text) for key, text in entries.items() if isinstance(key, str) and _HAN.search(text))
+    english, chinese = zip(*((key, text) for key, text in pairs if key), strict=True)
+    return Messages(list(english), list(chinese), paths[CODE].read_text(encoding="utf-8"))
