@@ -72,7 +72,9 @@ def continuation_loss(model: GPT, prompts: Sequence[Tensor], continuations: Sequ
             continue
         text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)
         if len(text) - 1 > model.config.context_length:
-            raise ValueError(f"{len(text)} tokens are too many for a context of {model.config.context_length}.")
+            raise ValueError(
+                f"{len(text)} tokens are too many for a context of {model.config.context_length}."
+            )
         targets = text[1:].clone()
         targets[: len(prompt) - 1] = -100
         total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)

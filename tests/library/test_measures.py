@@ -9,7 +9,16 @@ from largemodels.measures import continuation_loss, distinct, repeated, words
 
 
 def test_words_are_in_lower_case_without_signs() -> None:
-    assert words("Don’t stop -- the KING's_men, 3 of them!") == ["don’t", "stop", "the", "king's", "men", "3", "of", "them"]
+    assert words("Don’t stop -- the KING's_men, 3 of them!") == [
+        "don’t",
+        "stop",
+        "the",
+        "king's",
+        "men",
+        "3",
+        "of",
+        "them",
+    ]
 
 
 def test_repeated_by_hand() -> None:
