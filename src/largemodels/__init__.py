@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from .data.text import batches, shakespeare, wikipedia
     from .generation import beam_search, generate
     from .models.gpt import GPT, GPTConfig
+    from .models.lstm import LSTM, LSTMConfig
+    from .models.mlp import MLP, MLPConfig
     from .models.ngram import NGram
+    from .models.perceptron import Perceptron
+    from .models.recurrent_lm import RecurrentLM, RecurrentLMConfig
+    from .models.rnn import RNN, RNNConfig
     from .tokenizers import ByteBPE, CharTokenizer
     from .training import TrainingConfig, evaluate, train
     from .writing import complete, stream
@@ -38,11 +43,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "GPT",
+    "LSTM",
+    "MLP",
+    "RNN",
     "ByteBPE",
     "CharTokenizer",
     "ClaimError",
     "GPTConfig",
+    "LSTMConfig",
+    "MLPConfig",
     "NGram",
+    "Perceptron",
+    "RNNConfig",
+    "RecurrentLM",
+    "RecurrentLMConfig",
     "TrainingConfig",
     "batches",
     "beam_search",
@@ -84,7 +98,16 @@ _HOME = {
     "generate": "generation",
     "GPT": "models.gpt",
     "GPTConfig": "models.gpt",
+    "LSTM": "models.lstm",
+    "LSTMConfig": "models.lstm",
+    "MLP": "models.mlp",
+    "MLPConfig": "models.mlp",
     "NGram": "models.ngram",
+    "Perceptron": "models.perceptron",
+    "RecurrentLM": "models.recurrent_lm",
+    "RecurrentLMConfig": "models.recurrent_lm",
+    "RNN": "models.rnn",
+    "RNNConfig": "models.rnn",
     "ByteBPE": "tokenizers",
     "CharTokenizer": "tokenizers",
     "evaluate": "training",

@@ -1,0 +1,65 @@
+"""The multi-layer perceptron: linear layers with a nonlinear function between them.
+
+Rumelhart, Hinton and Williams, 1986, "Learning representations by back-propagating errors"
+(https://doi.org/10.1038/323533a0). Each hidden layer computes ``activation(x W + b)``, the last one ``x W + b``, whose
+numbers are logits. Differs from the paper in the loss, cross-entropy instead of squared error, in the choice of
+activations, and in weights that begin uniform within ±√(6 / (d_in + d_out)) (Glorot and Bengio, 2010,
+https://proceedings.mlr.press/v9/glorot10a.html).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """Sizes of a multi-layer perceptron."""
+
+    d_input: int  # numbers of an example
+    d_hidden: tuple[int, ...]  # width of each hidden layer; none: logistic regression
+    n_class: int  # classes, and so logits
+    activation: str = "tanh"  # or "sigmoid", "relu"
+
+    def __post_init__(self) -> None:
+        for width in (self.d_input, *self.d_hidden, self.n_class):
+            if width < 1:
+                raise ValueError(f"Every layer needs a width of at least 1, not {width}.")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}.")
+
+
+class MLP(nn.Module):
+    """A classifier of fixed-size inputs."""
+
+    def __init__(self, config: MLPConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = (config.d_input, *config.d_hidden, config.n_class)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        for layer in self.layers:
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Examples ``(batch, d_input)`` to logits ``(batch, n_class)``."""
+        squash = ACTIVATIONS[self.config.activation]
+        for layer in self.layers[:-1]:
+            x = squash(layer(x))
+        logits: Tensor = self.layers[-1](x)
+        return logits
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """Mean cross-entropy in nats an example, a scalar; ``y`` holds classes ``(batch,)``."""
+        return F.cross_entropy(self(x), y)
+
+    def n_parameters(self) -> int:
+        """Number of trained parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())
