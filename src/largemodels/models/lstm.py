@@ -99,8 +99,22 @@ class LSTM(nn.Module):
             state = zeros, zeros
         if self.config.fused:
             pairs = [(layer.input, layer.recurrent) for layer in self.layers]
-            weights = [w for x_, h_ in pairs for w in (x_.weight, h_.weight, x_.bias, h_.bias)]
-            x, h, c = torch.lstm(x, state, weights, True, len(self.layers), 0.0, self.training, False, True)
+            weights = [
+                w
+                for x_, h_ in pairs
+                for w in (x_.weight, h_.weight, x_.bias, h_.bias)  # type: ignore[union-attr]
+            ]
+            x, h, c = torch.lstm(
+                x,
+                state,
+                weights,  # type: ignore[arg-type]
+                True,
+                len(self.layers),
+                0.0,
+                self.training,
+                False,
+                True,
+            )
             return x, (h, c)
         last = []
         for layer, h, c in zip(self.layers, *state, strict=True):

@@ -45,8 +45,8 @@ class MLP(nn.Module):
         widths = (config.d_input, *config.d_hidden, config.n_class)
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         for layer in self.layers:
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.xavier_uniform_(layer.weight)  # type: ignore[arg-type]
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """Examples ``(batch, d_input)`` to logits ``(batch, n_class)``."""
