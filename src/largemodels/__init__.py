@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import (
+        app,
         chapter,
         checkpoints,
         data,
@@ -58,6 +59,7 @@ __all__ = [
     "RecurrentLM",
     "RecurrentLMConfig",
     "TrainingConfig",
+    "app",
     "batches",
     "beam_search",
     "chapter",

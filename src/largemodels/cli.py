@@ -1,4 +1,4 @@
-"""The command line: ``largemodels train | generate | chat | data | info``.
+"""The command line: ``largemodels train | generate | chat | app | data | info``.
 
 Exit codes: 0, done; 1, it could not be done; 2, it was asked for in a wrong way; 130, interrupted. Whatever goes wrong
 is one line on stderr. Modules load inside the commands, so that ``--help`` does not wait for torch.
@@ -272,6 +272,43 @@ def _ask() -> str:
         return input("> " if sys.stdin.isatty() else "").strip()
     except EOFError:
         return ""
+
+
+@app.command("app")
+def serve_app(
+    model: options.AppModels = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = None,
+    tokens: options.MaxTokens = 300,
+    at_once: options.AtOnce = 2,
+    waiting: options.Waiting = 32,
+) -> None:
+    """Open a page for the browser that continues texts."""
+    from .app import AppConfig, Writer, gradio, serve
+
+    config = AppConfig(max_tokens=tokens, at_once=at_once, waiting=waiting)
+    gradio()  # says what is missing before anything is loaded
+    writer = Writer({name: _open(name) for name in model or _models_there()}, config)
+    if host not in ("127.0.0.1", "localhost"):
+        _say(f"Note: whoever can reach {host} can write with your models; there is no password.")
+    serve(writer, host, port, _say)
+
+
+def _models_there() -> list[str]:
+    """Names of the models that need not be fetched or trained first."""
+    from .data.registry import DataError, files
+    from .runs import TOKENIZER
+
+    found = [path.parent.as_posix() for path in sorted(Path("runs").glob(f"*/{TOKENIZER}"))]
+    try:
+        files(SMOLLM2)
+    except DataError as error:
+        if not found:
+            raise DataError(
+                f"There is no model in runs/: train one, with largemodels train. {error}"
+            ) from None
+        return found
+    return [*found, SMOLLM2]
 
 
 @data_app.callback()

@@ -98,6 +98,23 @@ Beams = Annotated[
     ),
 ]
 
+# largemodels app
+AppModels = Annotated[
+    list[str] | None,
+    Option(
+        "--model",
+        "-m",
+        help="Folder of a run, or smollm2; can be given several times. Default: what is in runs/, and smollm2.",
+    ),
+]
+Host = Annotated[
+    str, Option(help="127.0.0.1: this computer alone. 0.0.0.0: whoever can reach this computer.")
+]
+Port = Annotated[int | None, Option(help="Default: the first free one from 7860 on.")]
+MaxTokens = Annotated[int, Option("--tokens", "-n", help="The most tokens that a reader can ask for.")]
+AtOnce = Annotated[int, Option(help="Texts that are written side by side; the other readers wait.")]
+Waiting = Annotated[int, Option(help="The most readers that wait.")]
+
 # largemodels data, info
 Weights = Annotated[bool, Option("--weights", help="The trained weights (93 MB) instead of the data sets.")]
 DataName = Annotated[str, Argument(help="A name that `largemodels data` lists.")]
