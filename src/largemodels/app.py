@@ -34,6 +34,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "top-p": ("temperature", "top_p"),
 }
 
+# Gradio writes the ends of its sliders in a grey that is too light to read.
+_LEGIBLE = ".min_value, .max_value { color: var(--body-text-color) !important; }"
 _FIELDS = ("temperature", "top_k", "top_p")
 
 
@@ -242,8 +244,13 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
         AppError: if Gradio is missing, or the port is taken.
     """
     blocks = page(writer)
-    # Fonts of the reader's system: Gradio's own themes may ask for fonts from elsewhere.
-    theme = gradio().themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    # Fonts of the reader's system: Gradio's own themes may ask for fonts from elsewhere. A darker button is legible.
+    theme = gradio().themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    theme.set(
+        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800"
+    )
     # Texts written side by side share the cores; more threads than cores wait for each other.
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // writer.config.at_once))
@@ -253,10 +260,12 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
                 server_name=host,
                 server_port=port,
                 theme=theme,
+                css=_LEGIBLE,
                 prevent_thread_lock=True,
                 quiet=True,
                 share=False,
                 inbrowser=False,
+                inline=False,
                 ssr_mode=False,
                 enable_monitoring=False,
                 run_history=False,

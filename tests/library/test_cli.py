@@ -55,13 +55,14 @@ def test_help_does_not_wait_for_torch() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["train", "generate", "chat", "data", "info", "Begin with: largemodels train"]),
+        ([], ["train", "generate", "chat", "app", "data", "info", "Begin with: largemodels train"]),
         (
             ["train", "--help"],
             ["shakespeare", "wikipedia", "--scale", "laptop", "Default: characters", "--optimizer"],
         ),
         (["generate", "--help"], ["--temperature", "likeliest", "--top-p", "--beams", "smollm2"]),
         (["chat", "--help"], ["--model", "Ctrl-D"]),
+        (["app", "--help"], ["--host", "127.0.0.1", "--at-once", "--port"]),
         (["data", "--help"], ["install", "card"]),
         (["info", "--help"], ["Folder of a run"]),
     ],
