@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         data,
         generation,
         interop,
+        interop_pictures,
         models,
         optimizers,
         plots,
@@ -28,14 +29,18 @@ if TYPE_CHECKING:
         writing,
     )
     from .chapter import ClaimError, claim, start
+    from .data.images import digits, photograph
     from .data.text import batches, shakespeare, wikipedia
     from .generation import beam_search, generate
+    from .models.alexnet import AlexNet, AlexNetConfig
+    from .models.efficientnet import EfficientNetLite, EfficientNetLiteConfig
     from .models.gpt import GPT, GPTConfig
     from .models.lstm import LSTM, LSTMConfig
     from .models.mlp import MLP, MLPConfig
     from .models.ngram import NGram
     from .models.perceptron import Perceptron
     from .models.recurrent_lm import RecurrentLM, RecurrentLMConfig
+    from .models.resnet import ResNet, ResNetConfig
     from .models.rnn import RNN, RNNConfig
     from .tokenizers import ByteBPE, CharTokenizer
     from .training import TrainingConfig, evaluate, train
@@ -47,9 +52,13 @@ __all__ = [
     "LSTM",
     "MLP",
     "RNN",
+    "AlexNet",
+    "AlexNetConfig",
     "ByteBPE",
     "CharTokenizer",
     "ClaimError",
+    "EfficientNetLite",
+    "EfficientNetLiteConfig",
     "GPTConfig",
     "LSTMConfig",
     "MLPConfig",
@@ -58,6 +67,8 @@ __all__ = [
     "RNNConfig",
     "RecurrentLM",
     "RecurrentLMConfig",
+    "ResNet",
+    "ResNetConfig",
     "TrainingConfig",
     "app",
     "batches",
@@ -67,12 +78,15 @@ __all__ = [
     "claim",
     "complete",
     "data",
+    "digits",
     "evaluate",
     "generate",
     "generation",
     "interop",
+    "interop_pictures",
     "models",
     "optimizers",
+    "photograph",
     "plots",
     "provenance",
     "runs",
@@ -93,11 +107,17 @@ _HOME = {
     "claim": "chapter",
     "ClaimError": "chapter",
     "start": "chapter",
+    "digits": "data.images",
+    "photograph": "data.images",
     "batches": "data.text",
     "shakespeare": "data.text",
     "wikipedia": "data.text",
     "beam_search": "generation",
     "generate": "generation",
+    "AlexNet": "models.alexnet",
+    "AlexNetConfig": "models.alexnet",
+    "EfficientNetLite": "models.efficientnet",
+    "EfficientNetLiteConfig": "models.efficientnet",
     "GPT": "models.gpt",
     "GPTConfig": "models.gpt",
     "LSTM": "models.lstm",
@@ -110,6 +130,8 @@ _HOME = {
     "RecurrentLMConfig": "models.recurrent_lm",
     "RNN": "models.rnn",
     "RNNConfig": "models.rnn",
+    "ResNet": "models.resnet",
+    "ResNetConfig": "models.resnet",
     "ByteBPE": "tokenizers",
     "CharTokenizer": "tokenizers",
     "evaluate": "training",

@@ -1,0 +1,123 @@
+"""EfficientNet-Lite: a network for pictures that fits into a telephone.
+
+Tan and Le, 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"
+(https://arxiv.org/abs/1905.11946); the Lite form of 2020 leaves out squeeze-and-excitation and takes ReLU6 for the
+activation (https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html). Its
+block is the inverted bottleneck of MobileNetV2 (Sandler et al., 2018, https://arxiv.org/abs/1801.04381): a 1 × 1
+convolution widens, a convolution that treats each channel alone looks around, a 1 × 1 convolution narrows again, and
+where the shape stays the result is added to the input, as in a ResNet.
+
+What differs from the paper: no stochastic depth, since the book only uses weights that are trained already.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class EfficientNetLiteConfig:
+    """Sizes of an EfficientNet-Lite. The defaults are those of Lite0."""
+
+    in_channels: int = 3  # of the picture
+    stem_channels: int = 32  # after the first convolution, which halves the picture
+    # One tuple a stage: blocks, kernel, stride of the first block, expansion, channels of the result.
+    stages: tuple[tuple[int, int, int, int, int], ...] = (
+        (1, 3, 1, 1, 16),
+        (2, 3, 2, 6, 24),
+        (2, 5, 2, 6, 40),
+        (3, 3, 2, 6, 80),
+        (3, 5, 1, 6, 112),
+        (4, 5, 2, 6, 192),
+        (1, 3, 1, 6, 320),
+    )
+    head_channels: int = 1280  # that the mean over the picture is taken of
+    n_classes: int = 1000
+    norm_eps: float = 1e-3  # added to the variance
+    dropout: float = 0.2  # probability, before the head, in training only
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise ValueError("An EfficientNet needs at least one stage.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias that keeps the size of the picture up to its stride, then batch normalisation."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, eps: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(c_in, c_out, kernel, stride=stride, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(c_out, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, c_in, height, width)`` to ``(batch, c_out, height / stride, width / stride)``, rounded up."""
+        (kernel, _), (stride, _) = self.conv.kernel_size, self.conv.stride
+        pads: list[int] = []
+        for size in (x.shape[3], x.shape[2]):  # the last dimension first, as F.pad wants it
+            missing = max(0, (math.ceil(size / stride) - 1) * stride + kernel - size)
+            pads += [missing // 2, missing - missing // 2]  # TensorFlow's "same": what is odd goes to the end
+        return self.norm(self.conv(F.pad(x, pads)))
+
+
+class Block(nn.Module):
+    """Widen, look around in each channel alone, narrow; added to the input where the shapes agree."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int, eps: float) -> None:
+        super().__init__()
+        wide = c_in * expansion
+        self.expand = ConvNorm(c_in, wide, 1, 1, 1, eps) if expansion > 1 else None
+        self.depthwise = ConvNorm(wide, wide, kernel, stride, wide, eps)
+        self.project = ConvNorm(wide, c_out, 1, 1, 1, eps)
+        self.residual = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, c_in, height, width)`` to ``(batch, c_out, height / stride, width / stride)``, rounded up."""
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.depthwise(y)))  # no activation after the narrow end
+        return x + y if self.residual else y
+
+
+class EfficientNetLite(nn.Module):
+    """A stem, stages of inverted bottlenecks, the mean over the picture, a linear head."""
+
+    def __init__(self, config: EfficientNetLiteConfig) -> None:
+        super().__init__()
+        self.config, eps = config, config.norm_eps
+        self.stem = ConvNorm(config.in_channels, config.stem_channels, 3, 2, 1, eps)
+        self.blocks, c_in = nn.ModuleList(), config.stem_channels
+        for n_blocks, kernel, stride, expansion, c_out in config.stages:
+            for index in range(n_blocks):
+                self.blocks.append(Block(c_in, c_out, kernel, 1 if index else stride, expansion, eps))
+                c_in = c_out
+        self.last = ConvNorm(c_in, config.head_channels, 1, 1, 1, eps)
+        self.head = nn.Linear(config.head_channels, config.n_classes)
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """``(batch, in_channels, height, width)`` to ``(batch, head_channels)``: what the head reads."""
+        x = F.relu6(self.stem(pictures))
+        for block in self.blocks:
+            x = block(x)
+        return F.relu6(self.last(x)).mean(dim=(2, 3))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Logits of the classes.
+
+        Args:
+            pictures: ``(batch, in_channels, height, width)``; Lite0 was trained at 224 × 224, with pixels from
+                -1 to 1.
+
+        Returns:
+            ``(batch, n_classes)``.
+        """
+        return self.head(F.dropout(self.features(pictures), self.config.dropout, self.training))
+
+    def n_parameters(self) -> int:
+        """Number of trained parameters; the running means of the normalisation do not count."""
+        return sum(parameter.numel() for parameter in self.parameters())
