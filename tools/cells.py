@@ -48,8 +48,11 @@ def _code(cell: NotebookNode) -> Iterator[str]:
         yield f"{length} lines of code, {LINES} are allowed; split the cell"
     alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
     data = [output.get("data", {}) for output in cell.outputs]
-    if any(kind.startswith("image/") for one in data for kind in one) and len(alt.strip()) < ALT:
+    pictures = any(kind.startswith("image/") for one in data for kind in one)
+    if pictures and len(alt.strip()) < ALT:
         yield f"the figure needs an alternative text of {ALT} characters or more in mystnb.image.alt"
+    if alt and cell.execution_count and not pictures:
+        yield "has an alternative text and no picture: was one drawn?"
     html = "".join(one["text/html"] for one in data if "text/html" in one)
     if any(not image.alt.strip() for image in images(html)):
         yield "a picture in the HTML output has no alternative text; add one"

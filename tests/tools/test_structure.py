@@ -94,6 +94,7 @@ CELLS: dict[str, tuple[Fault, int, str]] = {
         8,
         "alternative text",
     ),
+    "no picture": (lambda nb: first(nb, "plots").outputs.clear(), 8, "no picture"),
     "figure elsewhere": (lambda nb: output(nb, figure()), 3, "alternative text"),
     "picture in HTML": (lambda nb: output(nb, HTML), 3, "in the HTML output"),
     "picture without alt": (lambda nb: add(nb, "![](a.png)"), 4, "no alternative text"),
