@@ -95,9 +95,19 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_set_up_cells_are_all_the_same() -> None:
+    """But for a chapter that reads trained weights: it installs these, too."""
     template = setup_cell(notebooks.TEMPLATE)
+    last = '    subprocess.run([sys.executable, "-m", "largemodels.data", "install"], check=True)'
+    assert last in template
+    with_weights = template.replace(
+        last,
+        """    install = [sys.executable, "-m", "largemodels.data", "install"]
+    subprocess.run(install, check=True)
+    subprocess.run([*install, "--weights"], check=True)""",
+    )
     for path in notebooks.paths():
-        assert setup_cell(path) == template, f"{notebooks.where(path)}: copy the set-up cell of the template"
+        where = notebooks.where(path)
+        assert setup_cell(path) in (template, with_weights), f"{where}: copy the set-up cell of the template"
 
 
 def test_without_an_address_nothing_is_installed(python: Path, tmp_path: Path) -> None:
