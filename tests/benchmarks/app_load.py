@@ -43,7 +43,11 @@ def load(writer: Writer, readers: int, seconds: float, n_new: int) -> Load:
     (name,) = writer.models
 
     def read(address: str, number: int, end: float) -> None:
-        client = Client(address, verbose=False, analytics_enabled=False)
+        try:
+            client = Client(address, verbose=False, analytics_enabled=False)
+        except Exception as error:  # who cannot even connect counts, too
+            seen.errors.append(f"reader {number} could not connect: {type(error).__name__}: {error}")
+            return
         turn = 0
         while time.monotonic() < end:
             prompt, seed = f"Reader {number} wrote", 1000 * number + turn
@@ -98,8 +102,10 @@ def main() -> None:
     model, tokenizer = _open(chosen.model)
     writer = Writer({chosen.model: (model, tokenizer)}, AppConfig(at_once=chosen.at_once))
     seen = load(writer, chosen.readers, chosen.seconds, chosen.tokens)
+    served = len({prompt for prompt, _ in seen.texts})
     print(
-        f"{chosen.readers} readers, {seen.seconds:.0f} s: {len(seen.texts)} texts of {chosen.tokens} tokens, "
+        f"{served} of {chosen.readers} readers served, {seen.seconds:.0f} s: "
+        f"{len(seen.texts)} texts of {chosen.tokens} tokens, "
         f"{len(seen.errors)} errors, {strangers(seen, model, tokenizer, chosen.tokens)} texts of somebody else, "
         f"at most {seen.most} at once"
     )
