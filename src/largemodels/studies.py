@@ -48,6 +48,7 @@ class Study:
         lines = self._part.read_text(encoding="utf-8").splitlines() if self._part.exists() else []
         self._done = [json.loads(line) for line in lines]
         self._rows: list[dict[str, Any]] = []
+        self._library: dict[str, str] = {}
 
     def row(self, compute: Callable[..., dict[str, Any]], **key: Any) -> dict[str, Any]:
         """One row: the key and what ``compute(**key)`` returns, unless an interrupted run has it already."""
@@ -63,6 +64,8 @@ class Study:
                 file.write(json.dumps(done) + "\n")
             print(row)
         self._rows.append(row)
+        # A row of an interrupted run needed files that this process may never import.
+        self._library |= done["library"]
         return row
 
     def save(self) -> None:
@@ -71,7 +74,7 @@ class Study:
             "study": self.name,
             "executed": date.today().isoformat(),
             "versions": provenance.versions(),
-            "hashes": {"script": self.code, "library": provenance.loaded()},
+            "hashes": {"script": self.code, "library": dict(sorted(self._library.items()))},
             "rows": self._rows,
         }
         aside = path(self.name).with_suffix(".aside")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from largemodels import studies
+from largemodels import provenance, studies
+from largemodels.provenance import file_hash, library_root
 from largemodels.studies import Study, StudyError, load
 
 
@@ -51,6 +52,17 @@ def test_an_interrupted_study_goes_on() -> None:
     assert run() == [3]
     assert len(load("9_part/thing")) == 3
     assert run() == [1, 2, 3]  # a finished study starts anew
+
+
+def test_files_of_a_row_computed_before_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that ends a study may not import what its first rows needed."""
+    lazily = {"plots.py": file_hash(library_root() / "plots.py")}
+    monkeypatch.setattr(provenance, "loaded", lambda: lazily)
+    with pytest.raises(KeyboardInterrupt):
+        run(fail_at=3)
+    monkeypatch.setattr(provenance, "loaded", dict)
+    assert run() == [3]
+    assert json.loads(studies.path("9_part/thing").read_text(encoding="utf-8"))["hashes"]["library"] == lazily
 
 
 def test_rows_of_other_code_are_not_kept(checkout: Path) -> None:
