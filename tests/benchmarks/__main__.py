@@ -14,6 +14,7 @@ import torch
 import typer
 
 from . import learning, speed
+from .measure import conditions
 
 PARTS = {
     "machine": speed.machine,
@@ -30,7 +31,7 @@ def main(parts: Annotated[list[str] | None, typer.Argument()] = None, text: Path
     if unknown := set(parts or []) - set(PARTS):
         raise typer.BadParameter(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     torch.manual_seed(0)
-    print(learning.threads())
+    print(conditions())
     for name in parts or PARTS:
         began = time.perf_counter()
         learning.learning(text) if name == "learning" else PARTS[name]()

@@ -13,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-import torch
-
 import largemodels as lm
 
 from .recipes import Text, ours, published, read, timed
@@ -70,8 +68,3 @@ def _start_up() -> float:
         [sys.executable, "-c", "import largemodels; largemodels.train, largemodels.GPT"], check=True
     )
     return time.perf_counter() - began
-
-
-def threads() -> str:
-    """What the figures hold for."""
-    return f"torch {torch.__version__}, {torch.get_num_threads()} threads"

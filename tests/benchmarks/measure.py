@@ -6,7 +6,13 @@ import statistics
 import time
 from collections.abc import Callable
 
+import torch
 from tqdm import tqdm
+
+
+def conditions() -> str:
+    """What the figures hold for."""
+    return f"torch {torch.__version__}, {torch.get_num_threads()} threads"
 
 
 def in_turn(rivals: dict[str, Callable[[], object]], rounds: int, repeats: int = 1) -> dict[str, list[float]]:
