@@ -8,6 +8,7 @@ no warning is lost because its page was read before.
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import sys
 import time
@@ -38,10 +39,21 @@ def build(root: Path) -> bool:
         warningiserror=True,
         keep_going=True,
         quiet=True,
+        force_all=_new_look(root),
     )
     if result != 0:
         shutil.rmtree(root / "_build" / ".doctrees", ignore_errors=True)
     return result == 0
+
+
+def _new_look(root: Path) -> bool:
+    """Whether a style sheet, script or picture is new: Sphinx copies none while no page has changed."""
+    files = [path for path in (root / "book" / "_static").rglob("*") if path.is_file()]
+    rendered = root / "_build" / "html" / "_static"
+    _, changed, missing = filecmp.cmpfiles(
+        root / "book" / "_static", rendered, [path.name for path in files], shallow=False
+    )
+    return bool(changed or missing)
 
 
 def main(root: Path = ROOT) -> int:

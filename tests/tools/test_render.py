@@ -70,6 +70,18 @@ def test_only_what_changed_is_rendered(sources: Path) -> None:
     assert [name for name in after if after[name] != before[name]] == ["book/index.html"]
 
 
+def test_a_changed_style_sheet_reaches_the_pages(sources: Path) -> None:
+    assert render(sources).returncode == 0
+    page = sources / "_build" / "html" / "book" / "index.html"
+    before = page.read_text(encoding="utf-8")
+    with (sources / "book" / "_static" / "book.css").open("a", encoding="utf-8") as sheet:
+        sheet.write("\nbody { margin: 0; }\n")
+    assert render(sources).returncode == 0
+    rendered = sources / "_build" / "html" / "_static" / "book.css"
+    assert "margin: 0" in rendered.read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8") != before  # it asks for the sheet by its checksum
+
+
 def test_a_new_title_reaches_every_page_and_a_removed_page_goes(sources: Path) -> None:
     assert render(sources).returncode == 0
     (sources / "book" / "source.md").write_text("# Where it comes from\n", encoding="utf-8")
