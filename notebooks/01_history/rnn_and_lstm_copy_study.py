@@ -2,10 +2,12 @@
 
     make study NAME=01_history/rnn_and_lstm_copy
 
-One thread, about 10 minutes. An interrupted study goes on where it stopped.
+One thread, about 8 minutes. An interrupted study goes on where it stopped.
 
-Five networks of about equal size, four gaps. For each pair the learning rate is chosen among three
-on validation sequences; then three other seeds are trained and measured on test sequences.
+Four networks of about equal size, five gaps. For each pair the learning rate is chosen among three
+on validation sequences; then three other seeds are trained and measured on test sequences. A
+network that copies fewer than half of the symbols, in the mean of its three seeds, has broken and
+is not tried on longer gaps.
 """
 
 from __future__ import annotations
@@ -18,13 +20,17 @@ import largemodels as lm
 from largemodels.data.copying import copy_batches, copy_vocab_size
 from largemodels.models.presets import preset
 
-GAPS = (8, 16, 32, 64)
-RATES = (3e-4, 1e-3, 1e-2)
-N_SYMBOLS, BATCH_SIZE, STEPS = 8, 32, 600
+GAPS = (8, 16, 32, 64, 128)
+# A simple RNN needs lower rates: on a gap of 8 it learns with 1e-3, and not with 1e-2.
+RATES = {
+    "rnn": (1e-4, 3e-4, 1e-3),
+    "lstm": (1e-3, 3e-3, 1e-2),
+    "gpt": (1e-3, 3e-3, 1e-2),
+}
+N_SYMBOLS, BATCH_SIZE, STEPS = 8, 32, 500
 # Name, width, bias of the forget gates. The widths give about as many weights.
 MODELS = {
     "RNN": ("rnn", 128, 0.0),
-    "LSTM, forget bias 0": ("lstm", 64, 0.0),
     "LSTM, forget bias 1": ("lstm", 64, 1.0),
     "LSTM, forget bias 4": ("lstm", 64, 4.0),
     "GPT": ("gpt", 32, 0.0),
@@ -70,13 +76,18 @@ def train(phase: str, model: str, gap: int, rate: float, seed: int) -> dict:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("01_history/rnn_and_lstm_copy")
-    for gap in GAPS:
-        for model in MODELS:
+    for model, (architecture, _, _) in MODELS.items():
+        for gap in GAPS:
             key = dict(model=model, gap=gap)
             trials = [
-                study.row(train, phase="trial", **key, rate=rate, seed=0) for rate in RATES
+                study.row(train, phase="trial", **key, rate=rate, seed=0)
+                for rate in RATES[architecture]
             ]
             best = min(trials, key=lambda row: row["validation_loss"])["rate"]
-            for seed in (1, 2, 3):
+            tested = [
                 study.row(train, phase="test", **key, rate=best, seed=seed)
+                for seed in (1, 2, 3)
+            ]
+            if sum(row["test_accuracy"] for row in tested) < len(tested) / 2:
+                break
     study.save()
