@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools import citations, notebooks, prose, records, source_notes, structure
-from tools.notebooks import TEMPLATE, chapter_of, where
+from tools.notebooks import ROOT, TEMPLATE, chapter_of, where
 
 CHAPTERS = notebooks.paths()
 ALL = [*CHAPTERS, TEMPLATE]
@@ -90,3 +91,13 @@ def test_numbers_of_pages(path: Path, claims: list[dict[str, Any]], entries: cit
 @each_page
 def test_citations_of_pages(path: Path, entries: citations.Bibliography) -> None:
     none(citations.page_problems(path, entries))
+
+
+def test_every_chapter_is_in_the_contents_the_readme_and_its_part() -> None:
+    """In the order of the contents; a chapter that only a link knows is not found."""
+    contents = re.findall(r"file: (notebooks/\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    assert sorted(contents) == sorted(f"notebooks/{chapter_of(path)}" for path in CHAPTERS)
+    for pattern in ("README.md", "book/parts/[0-9]*.md"):
+        text = "\n".join(page.read_text(encoding="utf-8") for page in sorted(ROOT.glob(pattern)))
+        named = re.findall(r"[*|,-] \[[^]]+\]\((?:\.\./)*(notebooks/\S+)\.ipynb\)", text)
+        assert named == contents, pattern
