@@ -48,10 +48,10 @@ def build(root: Path) -> bool:
 
 def _new_look(root: Path) -> bool:
     """Whether a style sheet, script or picture is new: Sphinx copies none while no page has changed."""
-    files = [path for path in (root / "book" / "_static").rglob("*") if path.is_file()]
-    rendered = root / "_build" / "html" / "_static"
+    sources = root / "book" / "_static"
+    names = [path.relative_to(sources).as_posix() for path in sources.rglob("*") if path.is_file()]
     _, changed, missing = filecmp.cmpfiles(
-        root / "book" / "_static", rendered, [path.name for path in files], shallow=False
+        sources, root / "_build" / "html" / "_static", names, shallow=False
     )
     return bool(changed or missing)
 

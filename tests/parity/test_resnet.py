@@ -13,6 +13,8 @@ from largemodels.interop_pictures import resnet_from_transformers, resnet_to_tra
 from largemodels.models import resnet
 from largemodels.models.resnet import ResNet
 
+from .random_weights import randomised
+
 # Odd and unequal, so that a swapped or transposed dimension cannot fit by chance.
 BASIC = {"layer_type": "basic", "hidden_sizes": [7, 11, 13], "embedding_size": 5, "depths": [1, 3, 2]}
 BOTTLENECK = {
@@ -28,17 +30,6 @@ KINDS = {
     "stride in the first convolution": BOTTLENECK | {"downsample_in_bottleneck": True},
 }
 N_CLASSES, CHANNELS = 17, 3
-
-
-def randomised(model: torch.nn.Module) -> torch.nn.Module:
-    """Random weights, biases and running means: the initial ones would hide a swapped one."""
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if name.endswith("running_var"):
-                tensor.uniform_(0.5, 2)
-            elif tensor.is_floating_point():
-                tensor.normal_(std=0.3)
-    return model
 
 
 def reference(kind: str) -> ResNetForImageClassification:
