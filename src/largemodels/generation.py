@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .models.cache import KVCache
+from .models.decoder import Decoder, decodable
 from .models.gpt import GPT
 from .sampling import Sampling, penalised
 
@@ -235,6 +236,9 @@ class Reader:
         self.cache: KVCache | None = None
         if time <= self.longest:
             self.cache = model.new_cache(batch, min(time + n_new, self.longest))
+        self.decoder: Decoder | None = None
+        if self.cache is not None and mask is None and decodable(model):
+            self.decoder = Decoder(model, self.cache)
 
     def __enter__(self) -> Reader:
         self.mode = self.model.training
@@ -252,6 +256,8 @@ class Reader:
         start = time - self.longest if self.cache is None else self.cache.length
         mask = None if self.mask is None else self.mask[:, start:time]
         with torch.inference_mode():  # a seventh quicker than no_grad where the model is small
+            if self.decoder is not None and 0 < start == time - 1 and self.cache is not None:
+                return self.decoder.step(text[:, -1])
             hidden = self.model.hidden(text[:, start:], mask, self.cache)  # (batch, time - start, d_model)
             return self.model.logits(hidden[:, -1])
 

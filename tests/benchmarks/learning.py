@@ -12,20 +12,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import largemodels as lm
 
 from .recipes import Text, ours, published, read, timed
 from .tuning import ROWS
 
-QUICK_STEPS = 500  # of ours, to the rival's loss; chosen on the validation plays with the other settings
 
-
-def best(recipe: str) -> dict[str, float]:
+def best(recipe: str) -> dict[str, Any]:
     """Settings of the trial with the least validation loss."""
-    rows = [row for row in json.loads(ROWS.read_text()) if row["recipe"] == recipe]
+    rows = [row for row in json.loads(ROWS.read_text()) if row.pop("recipe") == recipe]
     row = min(rows, key=lambda row: row["validation_loss"])
-    return {name: value for name, value in row.items() if "rate" in name}
+    del row["validation_loss"]
+    return row
 
 
 def learning(path: Path | None = None, seeds: int = 3) -> None:
@@ -35,16 +35,25 @@ def learning(path: Path | None = None, seeds: int = 3) -> None:
     ngram_loss = _ngram(text)
     print(f"\nlearning; interpolated 5-gram: {ngram_loss:.3f} nats after {time.perf_counter() - began:.1f} s")
     print(f"  start-up of python with torch and the library: {_start_up():.1f} s")
+    settings, rivals = best("ours"), best("published")
+    quick_steps = settings.pop("steps")  # of ours, to the rival's loss
+    print(f"  settings, published: {rivals}; ours: {settings}")
     ratios, losses = [], []
     for seed in range(seeds):
-        seconds, goal = timed(lambda seed=seed: published(text, seed, **best("published")), text.test)
-        quick = timed(lambda seed=seed: ours(text, seed, QUICK_STEPS, **best("ours")), text.test)
-        steps = math.floor(QUICK_STEPS * seconds / quick[0])
-        long = timed(lambda seed=seed, steps=steps: ours(text, seed, steps, **best("ours")), text.test)
+        seconds, goal = timed(lambda seed=seed: published(text, seed, **rivals), text.test)
+        quick = timed(lambda seed=seed: ours(text, seed, quick_steps, **settings), text.test)
+        steps = math.floor(quick_steps * seconds / quick[0])
+        long = timed(lambda seed=seed, steps=steps: ours(text, seed, steps, **settings), text.test)
         print(
             f"  seed {seed}: published recipe {goal:.3f} after {seconds:.1f} s; ours {quick[1]:.3f} after "
-            f"{quick[0]:.1f} s ({QUICK_STEPS} steps), {long[1]:.3f} after {long[0]:.1f} s ({steps} steps)"
+            f"{quick[0]:.1f} s ({quick_steps} steps), {long[1]:.3f} after {long[0]:.1f} s ({steps} steps)"
         )
+        if seed == 0:
+            for state in ("compiling", "compiled before"):
+                took, loss = timed(lambda: ours(text, 0, quick_steps, **settings, compiled=True), text.test)
+                print(
+                    f"  seed 0, ours by torch.compile, {state}: {loss:.3f} after {took:.1f} s, {seconds / took:.2f}"
+                )
         ratios.append(seconds / quick[0])
         losses.append(goal - long[1])
     print(

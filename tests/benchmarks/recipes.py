@@ -46,11 +46,13 @@ def read(path: Path | None = None) -> Text:
     return Text(*map(tokenizer.encode, parts), vocab_size=tokenizer.vocab_size)
 
 
-def published(text: Text, seed: int, learning_rate: float, steps: int = 2_000) -> PlainGPT:
-    """Train as the published recipe says: AdamW, 2,000 steps."""
+def published(
+    text: Text, seed: int, learning_rate: float, steps: int = 2_000, batch_size: int = BATCH_SIZE
+) -> PlainGPT:
+    """Train as the published recipe says: AdamW, 2,000 steps of 12 windows."""
     torch.manual_seed(seed)
     model = PlainGPT(lm.GPTConfig(vocab_size=text.vocab_size, **SIZES))
-    train_plainly(model, lm.batches(text.train, BATCH_SIZE, 64, seed), steps, learning_rate)
+    train_plainly(model, lm.batches(text.train, batch_size, 64, seed), steps, learning_rate)
     return model
 
 
@@ -60,6 +62,7 @@ def ours(
     steps: int,
     learning_rate: float,
     matrix_learning_rate: float,
+    batch_size: int = BATCH_SIZE,
     compiled: bool = False,
 ) -> lm.GPT:
     """Train the preset ``modern`` by Muon with the book's loop."""
@@ -75,7 +78,7 @@ def ours(
         evaluate_every=steps,
         compile=compiled,
     )
-    lm.train(model, lm.batches(text.train, BATCH_SIZE, 64, seed), config)
+    lm.train(model, lm.batches(text.train, batch_size, 64, seed), config)
     return model
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import largemodels as lm
-from largemodels.models.int8 import to_int8
+from largemodels.models.int8 import Int8GPT
 from largemodels.models.presets import preset
 
 from .measure import in_turn, report
@@ -89,7 +89,7 @@ def decoding() -> None:
             half = lm.GPT(ours.config).bfloat16().eval()
             half.load_state_dict(ours.state_dict())
             runs["largemodels, bf16"] = lambda m=half, p=prompt, n=n_new: _greedy(m, p, n)
-            eight = to_int8(ours)
+            eight = Int8GPT(ours)
             runs["largemodels, int8"] = lambda m=eight, p=prompt, n=n_new: _greedy(m, p, n)
             if prompt_length == 8 and name == "small":
                 plain = PlainGPT(SMALL, bias=True).eval()

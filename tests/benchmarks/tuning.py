@@ -15,10 +15,23 @@ from .recipes import ours, published, read, timed
 
 ROWS = Path(__file__).with_name("tuning.json")
 SEED = 100
-RIVAL = [{"learning_rate": rate} for rate in (1e-3, 2e-3, 4e-3, 6e-3, 1e-2)]
-OURS = [
+# Five rates for each; then, for each, five more around the best, with larger batches and as many windows in all.
+RIVAL: list[dict[str, float]] = [{"learning_rate": rate} for rate in (1e-3, 2e-3, 4e-3, 6e-3, 1e-2)] + [
+    {"learning_rate": 3e-3},
+    {"learning_rate": 8e-3},
+    {"steps": 1_000, "batch_size": 24, "learning_rate": 4e-3},
+    {"steps": 1_000, "batch_size": 24, "learning_rate": 6e-3},
+    {"steps": 1_000, "batch_size": 24, "learning_rate": 1e-2},
+]
+OURS: list[dict[str, float]] = [
     {"steps": 500, "learning_rate": rate, "matrix_learning_rate": matrix_rate}
-    for rate, matrix_rate in ((5e-3, 0.02), (5e-3, 0.04), (5e-3, 0.08), (1e-2, 0.04), (1e-2, 0.08))
+    for rate, matrix_rate in (
+        *((5e-3, 0.02), (5e-3, 0.04), (5e-3, 0.08), (1e-2, 0.04), (1e-2, 0.08)),
+        *((5e-3, 0.01), (1e-2, 0.02)),
+    )
+] + [
+    {"steps": 250, "batch_size": 24, "learning_rate": rate, "matrix_learning_rate": matrix_rate}
+    for rate, matrix_rate in ((5e-3, 0.02), (1e-2, 0.02), (1e-2, 0.04))
 ]
 
 

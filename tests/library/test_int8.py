@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 
 import largemodels as lm
-from largemodels.models.int8 import Int8Linear, quantise, to_int8
+from largemodels.models.int8 import FEW, Int8GPT, Int8Linear, quantise
 
 
 def test_rounding_is_off_by_half_a_scale_at_most() -> None:
@@ -22,13 +22,16 @@ def test_a_row_of_zeros_stays_zero() -> None:
     assert not whole.any() and scale.isfinite().all()
 
 
-@pytest.mark.parametrize("shape", [(48,), (3, 48), (2, 5, 48)])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 5), (FEW,), (FEW + 1,)])
+@pytest.mark.parametrize(
+    "width", [48, 19]
+)  # one that the kernel for few rows takes, and one that it would overrun
 @pytest.mark.parametrize("bias", [True, False])
-def test_layer_is_near(shape: tuple[int, ...], bias: bool) -> None:
-    layer = nn.Linear(48, 80, bias=bias)
-    x = torch.randn(shape)
+def test_layer_is_near(shape: tuple[int, ...], width: int, bias: bool) -> None:
+    layer = nn.Linear(width, 80, bias=bias)
+    x = torch.randn(*shape, width)
     expected = layer(x)
-    error = (Int8Linear(layer)(x) - expected).norm() / expected.norm()
+    error = (Int8Linear(layer.weight, layer.bias)(x) - expected).norm() / expected.norm()
     assert 0 < error < 0.02
 
 
@@ -37,8 +40,8 @@ def test_model_is_near_and_the_original_untouched() -> None:
     for p in model.parameters():
         nn.init.normal_(p, std=0.2)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    small = to_int8(model)
-    assert sum(isinstance(m, Int8Linear) for m in small.modules()) == 8
+    small = Int8GPT(model)
+    assert sum(isinstance(m, Int8Linear) for m in small.modules()) == 9  # four a block, and the head
     torch.testing.assert_close(model.state_dict(), before, atol=0, rtol=0)
     tokens = torch.randint(31, (2, 9))
     with torch.no_grad():
@@ -54,4 +57,4 @@ def test_elsewhere_than_on_the_cpu_is_an_error() -> None:
     with torch.device("meta"):
         model = lm.GPT(lm.GPTConfig(n_layer=1))
     with pytest.raises(ValueError, match="CPU only"):
-        to_int8(model)
+        Int8GPT(model)
