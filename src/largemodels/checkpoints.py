@@ -20,6 +20,7 @@ import pickle
 import shutil
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,10 @@ class CheckpointError(RuntimeError):
     """A checkpoint cannot be written, read or used; the message says why and what to do."""
 
 
+class SettingsError(CheckpointError, ValueError):
+    """A checkpoint or a run is of other settings; the message names the first that differs."""
+
+
 class RunFolder:
     """The folder of one run, which no other run can write into meanwhile.
 
@@ -69,11 +74,7 @@ class RunFolder:
                 "Weights that are spread over processes cannot be saved here: train without a checkpoint folder, and "
                 "save with Accelerate's save_state."
             )
-        if self.path.is_file():
-            raise CheckpointError(
-                f"{self.path} is a file, not the folder of a run. It was not opened: checkpoints in one file are "
-                "often pickles, which can run code."
-            )
+        refuse_file(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.path / ".lock")
 
@@ -160,7 +161,7 @@ class RunFolder:
         Raises:
             CheckpointError: if it is of other settings, or all checkpoints are damaged.
         """
-        folder = self._newest()
+        folder = _newest(self.path, self._say)
         step = -1 if folder is None else int(folder.name.removeprefix("step-"))
         if self.team.agree(step) != (step,):
             raise CheckpointError(
@@ -188,25 +189,53 @@ class RunFolder:
         self.saved, self.whole = step, [folder]
         self._say(f"Going on after step {step}, from {folder}.")
 
-    def _newest(self) -> Path | None:
-        """The newest whole checkpoint; None if there is none at all. Says so if it passes over a damaged one."""
-        found = _checkpoints(self.path)
-        for left, folder in zip(reversed(range(len(found))), reversed(found), strict=True):
-            try:
-                verify(folder)
-            except CheckpointError as error:
-                if not left:
-                    raise CheckpointError(
-                        f"{error} {self.path} has no whole checkpoint: name another folder to begin anew."
-                    ) from None
-                self._say(f"{error} The one before it is used.")
-            else:
-                return folder
-        return None
-
     def _say(self, line: str) -> None:
         if self.team.main:
             print(line, file=sys.stderr)
+
+
+def refuse_file(path: Path) -> None:
+    """Raises: CheckpointError: if it is a file, where the folder of a run is wanted."""
+    if path.is_file():
+        raise CheckpointError(
+            f"{path} is a file, not the folder of a run. It was not opened: checkpoints in one file are often pickles, "
+            "which can run code."
+        )
+
+
+def newest(path: str | Path) -> Path:
+    """The newest whole checkpoint of a run, or the checkpoint that is named itself.
+
+    It says on stderr if it passes over a damaged one.
+
+    Raises:
+        CheckpointError: if there is none, or none is whole.
+    """
+    path = Path(path)
+    refuse_file(path)
+    if (path / RECORD).exists() or path.name.startswith("step-"):
+        verify(path)
+        return path
+    if (folder := _newest(path, lambda line: print(line, file=sys.stderr))) is None:
+        raise CheckpointError(f"There is no checkpoint in {path}.")
+    return folder
+
+
+def _newest(path: Path, say: Callable[[str], None]) -> Path | None:
+    """The newest whole checkpoint; None if there is none at all. Says so if it passes over a damaged one."""
+    found = _checkpoints(path)
+    for left, folder in zip(reversed(range(len(found))), reversed(found), strict=True):
+        try:
+            verify(folder)
+        except CheckpointError as error:
+            if not left:
+                raise CheckpointError(
+                    f"{error} {path} has no whole checkpoint: name another folder to begin anew."
+                ) from None
+            say(f"{error} The one before it is used.")
+        else:
+            return folder
+    return None
 
 
 def verify(folder: Path) -> None:
@@ -233,14 +262,12 @@ def load_record(path: str | Path) -> dict[str, Any]:
     """The record of a checkpoint: ``model`` (its class and config), ``training`` and ``progress``.
 
     Args:
-        path: of a run, which means its newest checkpoint, or of a checkpoint.
+        path: of a run, which means its newest whole checkpoint, or of a checkpoint.
 
     Raises:
         CheckpointError: if there is none, or it is damaged.
     """
-    folder = _named(path)
-    verify(folder)
-    return _read_record(folder)
+    return _read_record(newest(path))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -248,13 +275,12 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
     Args:
         model: on any device.
-        path: of a run, which means its newest checkpoint, or of a checkpoint.
+        path: of a run, which means its newest whole checkpoint, or of a checkpoint.
 
     Raises:
         CheckpointError: if there is none, it is damaged, or it is of another model; the model is then untouched.
     """
-    folder = _named(path)
-    verify(folder)
+    folder = newest(path)
     _refuse_other_model(model, _read_record(folder), folder)
     load_model(model, folder / WEIGHTS)
 
@@ -316,12 +342,12 @@ def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[
     """The fields of a config must be as they were; a field that did not exist then must have its default.
 
     Raises:
-        CheckpointError: naming the first field that differs and is not free to.
+        SettingsError: naming the first field that differs and is not free to.
     """
     for name, value in json.loads(json.dumps(asdict(config), default=_plain)).items():
         (default,) = (field.default for field in fields(config) if field.name == name)
         if (old := saved.get(name, default)) != value and name not in free:
-            raise CheckpointError(
+            raise SettingsError(
                 f"{folder} was made with {name} = {old!r}, this run has {value!r}: set it as it was, or name another "
                 "folder."
             )
@@ -330,19 +356,6 @@ def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[
 def _checkpoints(path: Path) -> list[Path]:
     """All of a run, oldest first."""
     return sorted(folder for folder in path.glob("step-*") if folder.is_dir() and not folder.suffix)
-
-
-def _named(path: str | Path) -> Path:
-    """A checkpoint itself, or the newest of a run."""
-    path = Path(path)
-    if path.is_file():
-        raise CheckpointError(
-            f"{path} is a file, not a checkpoint; it was not opened. Name the folder of a run."
-        )
-    found = [path] if (path / RECORD).exists() else _checkpoints(path)
-    if not found:
-        raise CheckpointError(f"There is no checkpoint in {path}.")
-    return found[-1]
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ averaged before the update. So the learning curve is that of one process, whatev
 sets it, and the batch must be large enough to be shared.
 
 A model that does not fit into one device is spread over all by configuration of Accelerate, and the script stays as it
-is, with AdamW and without a checkpoint folder (fully sharded data parallel, which needs GPUs; not tried here)::
+is, with AdamW and without a checkpoint folder (fully sharded data parallel). Accelerate's launcher wants GPUs for that;
+the tests spread a model over two processes of the CPU in the same way::
 
     accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 \
         --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap Block train.py
@@ -24,6 +25,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .optimizers import Muon
 
 Batch = tuple[Tensor, ...] | dict[str, Tensor]  # (batch, …) each
 
@@ -52,6 +55,10 @@ class Objective(nn.Module):
         with torch.autocast(place, torch.bfloat16, enabled=self.precision == "bf16"):
             return self.loss(self.model, *parts, **named)
 
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Call a function that uses the model in another way than for a loss, such as an evaluation."""
+        return function()
+
 
 class Team:
     """This process and those that ``torchrun`` started beside it, if it did.
@@ -78,12 +85,30 @@ class Team:
         """Connect the copies of a module, so that gradients are averaged; all begin with the weights of the first.
 
         Each process goes on with random numbers of its own, so that dropout differs between them.
+
+        Raises:
+            ValueError: if an optimiser cannot work with what each process holds.
         """
         if self.size == 1:
             return objective, optimizers
+        if self.sharded and any(isinstance(optimizer, Muon) for optimizer in optimizers):
+            raise ValueError(
+                'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'
+            )
         torch.manual_seed(torch.initial_seed() + self.rank)
+        whole = objective
         objective, *optimizers = self._accelerator.prepare(objective, *optimizers)
+        if self.sharded:  # before an evaluation, too, the weights have to be gathered
+            from torch.distributed.fsdp import register_fsdp_forward_method
+
+            register_fsdp_forward_method(whole, "run")
         return objective, optimizers
+
+    @staticmethod
+    def whole(tensor: Tensor) -> Tensor:
+        """A tensor, also one of which each process has computed a part."""
+        full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+        return full
 
     def share(self, batch: Batch) -> Batch:
         """This process's part of a batch, on its device: every ``size``-th row of each tensor.

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from . import provenance
+from .files import aside
 from .provenance import data_root, file_hash, library_root
 
 
@@ -77,9 +78,8 @@ class Study:
             "hashes": {"script": self.code, "library": dict(sorted(self._library.items()))},
             "rows": self._rows,
         }
-        aside = path(self.name).with_suffix(".aside")
-        aside.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-        aside.replace(path(self.name))
+        with aside(path(self.name)) as place:
+            place.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         self._part.unlink(missing_ok=True)
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from .files import aside
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Fast
@@ -163,7 +164,8 @@ class TransformersTokenizer:
     """Any fast tokenizer of ``transformers`` behind our interface.
 
     No token is put before or after a text. Whether ``decode(encode(text))`` is the text depends on the tokenizer:
-    byte-level ones such as GPT-2's and SmolLM2's keep everything, BERT's drops case and blanks.
+    GPT-2's keeps everything, SmolLM2's everything but code points that Unicode has not assigned (bytes that no text
+    has are not in its vocabulary), BERT's drops case and blanks.
 
     Args:
         inner: what ``AutoTokenizer.from_pretrained`` returns; chat templates and the like are found there.
@@ -210,12 +212,9 @@ class TransformersTokenizer:
 
 def save(tokenizer: Tokenizer, path: Path | str) -> None:
     """Write a tokenizer as JSON: aside, then moved into place."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")
     stored = {"largemodels": tokenizer.name} | tokenizer.to_json()
-    aside.write_text(json.dumps(stored), encoding="utf-8")
-    aside.replace(path)
+    with aside(path) as place:
+        place.write_text(json.dumps(stored), encoding="utf-8")
 
 
 def load(path: Path | str) -> Tokenizer:

@@ -166,7 +166,7 @@ def _loop(
             over = _is_over(progress, config, clock)
             if (over or progress.step % config.evaluate_every == 0) and not (stop or progress.has_row()):
                 progress.read()
-                progress.add_row(team.mean(progress.mean_loss()), _results(model, evaluate, team))
+                progress.add_row(team.mean(progress.mean_loss()), _results(stepper, evaluate))
                 over = _is_over(progress, config, clock)  # the row may have used up the patience
             if folder is not None and (over or stop or progress.step % config.save_every == 0):
                 folder.save(model, stepper.optimizers, config, progress)
@@ -185,8 +185,8 @@ class _Stepper:
         self, model: nn.Module, config: TrainingConfig, loss: Callable[..., Tensor] | None, team: Team
     ) -> None:
         self.model, self.config, self.team = model.train(), config, team
-        objective = Objective(model, loss, config.precision)
-        self.joined, self.optimizers = team.join(objective, make_optimizers(model, config))
+        self.whole = Objective(model, loss, config.precision)
+        self.joined, self.optimizers = team.join(self.whole, make_optimizers(model, config))
         self.objective = torch.compile(self.joined) if config.compile else self.joined
         self.items, self.kind = 0, "tokens"
         model.zero_grad()  # whatever was computed before
@@ -215,7 +215,7 @@ class _Stepper:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        return torch.stack([mean, norm])
+        return torch.stack([mean, self.team.whole(norm)])
 
     def _draw(self, source: Iterator[Batch]) -> Batch:
         """This process's share of the next batch, on the device. Integers count as tokens, others as examples."""
@@ -243,14 +243,14 @@ def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
     )
 
 
-def _results(model: nn.Module, evaluate: Callable[[], dict[str, Any]] | None, team: Team) -> dict[str, Any]:
+def _results(stepper: _Stepper, evaluate: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
     """What ``evaluate`` returns in the first process; it holds for all."""
     if evaluate is None:
         return {}
-    model.eval()
-    with torch.no_grad(), same_randomness(team.place):
-        results: dict[str, Any] = team.collect(evaluate())[0]
-    model.train()
+    stepper.model.eval()
+    with torch.no_grad(), same_randomness(stepper.team.place):
+        results: dict[str, Any] = stepper.team.collect(stepper.whole.run(evaluate))[0]
+    stepper.model.train()
     return results
 
 

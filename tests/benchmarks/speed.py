@@ -94,10 +94,16 @@ def decoding() -> None:
             if prompt_length == 8 and name == "small":
                 plain = PlainGPT(SMALL, bias=True).eval()
                 runs["written plainly, no cache"] = lambda m=plain, p=prompt, n=n_new: m.generate(p, n)
+            if prompt_length == 512:
+                runs["largemodels, 1 new"] = lambda m=ours, p=prompt: _greedy(m, p, 1)
+                runs["transformers, 1 new"] = lambda m=theirs, p=prompt: _generate(m, p, 1)
             seconds = in_turn(runs, rounds=3)
+            alone = {name: seconds.pop(f"{name}, 1 new", None) for name in ("largemodels", "transformers")}
             title = f"decoding, {name}, prompt of {prompt_length}, {n_new} new"
             report(title, seconds, n_new, "tokens/s", "largemodels", "transformers")
             print(f"  same greedy tokens in fp32: {same}")
+            if prompt_length == 512:
+                _report_reading(seconds, alone, n_new - 1)
             with torch.no_grad():
                 exact = ours(prompt).log_softmax(-1)
                 for kind, model in (("bf16", half), ("int8", eight)):
@@ -110,6 +116,21 @@ def decoding() -> None:
                         f"  {kind} : transformers in fp32 = {statistics.median(ratios):.2f}; log-probabilities move by "
                         f"{drift.mean():.3f} in the mean, {drift.max():.2f} at most"
                     )
+
+
+def _report_reading(seconds: dict[str, list[float]], alone: dict[str, list[float]], n_more: int) -> None:
+    """How long the prompt takes alone, and what the tokens after the first cost without it."""
+    per_token = {
+        name: [(whole - one) / n_more for whole, one in zip(seconds[name], times, strict=True)]
+        for name, times in alone.items()
+    }
+    for name, times in alone.items():
+        print(
+            f"  {name}: prompt and first token {statistics.median(times):.2f} s, then "
+            f"{1000 * statistics.median(per_token[name]):.1f} ms a token"
+        )
+    ratios = [b / a for a, b in zip(per_token["largemodels"], per_token["transformers"], strict=True)]
+    print(f"  largemodels : transformers after the prompt = {statistics.median(ratios):.2f}")
 
 
 def _pairs() -> list[tuple[str, torch.nn.Module, lm.GPT, int]]:

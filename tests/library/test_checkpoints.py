@@ -21,6 +21,7 @@ from largemodels import checkpoints
 from largemodels.checkpoints import CheckpointError, load_record, load_weights
 from largemodels.data.text import batches
 from largemodels.models.gpt import GPT, GPTConfig
+from largemodels.parallel import Team
 from largemodels.training import TrainingConfig, train
 
 TOKENS = torch.tensor([0, 1, 2, 3, 4, 5, 6] * 40)
@@ -241,3 +242,10 @@ def test_batches_must_be_able_to_begin_anywhere(tmp_path: Path) -> None:
 def test_there_is_nothing_to_load(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="There is no checkpoint in"):
         load_weights(model(), tmp_path)
+
+
+def test_processes_that_see_different_checkpoints(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where each machine of several has a disk of its own."""
+    monkeypatch.setattr(Team, "agree", lambda self, *numbers: tuple(number + 5 for number in numbers))
+    with pytest.raises(CheckpointError, match="must be on a shared disk"):
+        run(finished, model())

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Fast
 from tokenizers import models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from largemodels import tokenizers
+from largemodels.data.weights import smollm2
 from largemodels.tokenizers import (
     END_OF_TEXT,
     ByteBPE,
@@ -49,6 +50,24 @@ def test_characters_round_trip(text: str) -> None:
     assert tokens.shape == (len(text),)
     assert tokenizer.decode(tokens) == text
     assert tokenizer.vocab_size == len(set(text))
+
+
+@pytest.fixture(scope="module")
+def smollm2_tokenizer() -> TransformersTokenizer:
+    return TransformersTokenizer(AutoTokenizer.from_pretrained(smollm2()))
+
+
+@settings(deadline=None)
+@given(text=st.text(st.characters(exclude_categories=["Cs", "Cn", "Co"])))
+def test_a_real_tokenizer_round_trips(smollm2_tokenizer: TransformersTokenizer, text: str) -> None:
+    assert smollm2_tokenizer.decode(smollm2_tokenizer.encode(text)) == text
+
+
+def test_what_a_real_tokenizer_loses_is_what_its_description_says(
+    smollm2_tokenizer: TransformersTokenizer,
+) -> None:
+    """A code point that is not assigned, one of whose bytes no token has."""
+    assert smollm2_tokenizer.decode(smollm2_tokenizer.encode("\U00040000")) != "\U00040000"
 
 
 @pytest.mark.parametrize("kind", BYTE_LEVEL)

@@ -1,6 +1,6 @@
 """A short training as a program of its own, for the tests that kill, starve or interrupt it.
 
-    python training_program.py FOLDER [--steps 30] [--field value of TrainingConfig ...]
+    python training_program.py FOLDER [--config JSON of a TrainingConfig] [--sharded] …
 
 It prints the number of each batch that it draws, and at the end a checksum of the weights. An error is one line.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -19,12 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 
-from largemodels import checkpoints
+from largemodels import checkpoints, parallel, training
 from largemodels.data.text import batches
-from largemodels.models.gpt import GPT, GPTConfig
-from largemodels.training import TrainingConfig, train
+from largemodels.models.gpt import GPT, Block, GPTConfig
 
 TOKENS = torch.tensor([0, 1, 2, 3, 4, 5, 6] * 40)
 
@@ -66,6 +68,27 @@ def die_while_saving(step: int, moment: str) -> None:
     setattr(checkpoints, moment, half)
 
 
+def spread(objective: nn.Module, *optimizers: torch.optim.Optimizer) -> tuple[object, ...]:
+    """What Accelerate's ``prepare`` does where FSDP is configured; with the CPU it refuses to."""
+    old, mesh = list(objective.parameters()), init_device_mesh("cpu", (int(os.environ["WORLD_SIZE"]),))
+    for module in objective.modules():
+        if isinstance(module, Block):
+            fully_shard(module, mesh=mesh)
+    fully_shard(objective, mesh=mesh)
+    new = dict(zip(map(id, old), objective.parameters(), strict=True))
+    for group in itertools.chain.from_iterable(optimizer.param_groups for optimizer in optimizers):
+        group["params"] = [new[id(parameter)] for parameter in group["params"]]
+    return objective, *optimizers
+
+
+class SpreadTeam(parallel.Team):
+    """As if ``accelerate launch --use_fsdp`` had started it."""
+
+    def __init__(self, place: torch.device) -> None:
+        super().__init__(place)
+        self.sharded, self._accelerator.prepare = True, spread
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
@@ -76,17 +99,23 @@ def main() -> None:
     parser.add_argument("--poison", type=int)
     parser.add_argument("--die", nargs=2, metavar=("STEP", "MOMENT"))
     parser.add_argument("--history", type=Path)
+    parser.add_argument("--sharded", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.sharded:
+        training.Team = SpreadTeam  # type: ignore[misc]
     if asked.die:
         die_while_saving(int(asked.die[0]), asked.die[1])
-    config = TrainingConfig(**({"steps": 30, "save_every": 10, "evaluate_every": 10} | asked.config))
+    config = training.TrainingConfig(**({"steps": 30, "save_every": 10, "evaluate_every": 10} | asked.config))
     gpt = model(asked.d_model, asked.dropout)
     source = functools.partial(announced, delay=asked.delay, poison=asked.poison)
-    history = train(gpt, source, config, checkpoint=asked.folder if asked.folder != "-" else None)
+    measure = lambda: {"validation_loss": training.evaluate(gpt, TOKENS, 8)}  # noqa: E731
+    folder = asked.folder if asked.folder != "-" else None
+    history = training.train(gpt, source, config, measure, checkpoint=folder)
     if asked.history and int(os.environ.get("RANK", "0")) == 0:
         asked.history.write_text(history.to_json())
-    print(checksum(gpt))
+    if not asked.sharded:
+        print(checksum(gpt))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import aside
 from ..tokenizers import Tokenizer, fingerprint
 from .registry import DataError
 
@@ -39,37 +40,30 @@ def write_tokens(path: Path | str, texts: Iterable[str], tokenizer: Tokenizer) -
     Raises:
         ValueError: if there is no document.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     dtype = np.dtype("<u2" if tokenizer.vocab_size <= 2**16 else "<u4")
     end = [tokenizer.end_of_text] if tokenizer.end_of_text is not None else tokenizer.encode("\n\n").tolist()
     checksum, length = hashlib.sha256(), 0
-    aside = path.with_name(f"{path.name}.{os.getpid()}.aside")  # several processes may write the same file
-    try:
-        with aside.open("wb") as file:
-            file.write(bytes(HEADER_BYTES))
-            for text in texts:
-                tokens = np.concatenate([tokenizer.encode(text).numpy(), end]).astype(dtype).tobytes()
-                file.write(tokens)
-                checksum.update(tokens)
-                length += len(tokens) // dtype.itemsize
-            if not length:
-                raise ValueError("There is no document to write.")
-            header = {
-                "largemodels": FORMAT,
-                "dtype": dtype.str,
-                "length": length,
-                "vocab_size": tokenizer.vocab_size,
-                "tokenizer": fingerprint(tokenizer),
-                "sha256": checksum.hexdigest(),
-            }
-            file.seek(0)
-            file.write(json.dumps(header).encode().ljust(HEADER_BYTES - 1) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(path) as place, place.open("wb") as file:
+        file.write(bytes(HEADER_BYTES))
+        for text in texts:
+            tokens = np.concatenate([tokenizer.encode(text).numpy(), end]).astype(dtype).tobytes()
+            file.write(tokens)
+            checksum.update(tokens)
+            length += len(tokens) // dtype.itemsize
+        if not length:
+            raise ValueError("There is no document to write.")
+        header = {
+            "largemodels": FORMAT,
+            "dtype": dtype.str,
+            "length": length,
+            "vocab_size": tokenizer.vocab_size,
+            "tokenizer": fingerprint(tokenizer),
+            "sha256": checksum.hexdigest(),
+        }
+        file.seek(0)
+        file.write(json.dumps(header).encode().ljust(HEADER_BYTES - 1) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
     return read_tokens(path, tokenizer, check=False)
 
 

@@ -61,13 +61,16 @@ class Decoder:
 
     def __init__(self, model: GPT, cache: KVCache) -> None:
         config = model.config
-        self.model, self.cache, self.pairs = model, cache, config.rope_pairs
+        self.cache, self.pairs, self.head = cache, config.rope_pairs, model.logits
+        self.embedding, self.positions = model.token_embedding.weight, None
         self.n_head, self.n_kv_head = config.n_head, config.n_kv_head or config.n_head
         self.d_head, self.activation = config.d_head, config.activation
         self.rotation: tuple[Tensor, Tensor] | None = None
         if config.position == "rotary":
             positions = torch.arange(cache.capacity, device=cache.keys.device)
             self.rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
+        else:
+            self.positions = model.position_embedding.weight
         self.layers = [self._layer(block) for block in model.blocks]
         self.final_norm = _norm(model.final_norm)
 
@@ -95,11 +98,10 @@ class Decoder:
     def step(self, tokens: Tensor) -> Tensor:
         """Logits of the token after ``(batch,)`` new ones: ``(batch, vocab_size)``."""
         cache, start = self.cache, self.cache.length
-        x = F.embedding(tokens, self.model.token_embedding.weight)  # (batch, d_model)
-        rotation = None
-        if self.rotation is None:
-            x = x + self.model.position_embedding.weight[start]
-        else:
+        x, rotation = self.embedding.index_select(0, tokens), None  # (batch, d_model)
+        if self.positions is not None:
+            x = x + self.positions[start]
+        if self.rotation is not None:
             rotation = self.rotation[0][:, start, None], self.rotation[1][:, start, None]
         # Of each layer: all keys and values, (batch, n_kv_head, start + 1, d_head), and the place of the new ones.
         everything = zip(
@@ -114,7 +116,7 @@ class Decoder:
             x = x + layer.project(self._attend(layer, x, rotation, held, place))
             x = x + layer.contract(self._activate(layer.expand(layer.mlp_norm(x))))
         cache.length = start + 1
-        return self.model.logits(self.final_norm(x))
+        return self.head(self.final_norm(x))
 
     def _attend(
         self,
@@ -136,7 +138,9 @@ class Decoder:
         place[1].copy_(v)
         # Queries that share keys stand beside each other, as positions would.
         q = qk.narrow(1, 0, self.n_head).reshape(batch, self.n_kv_head, -1, self.d_head)
-        return F.scaled_dot_product_attention(q.to(keys.dtype), keys, values).to(x.dtype).reshape(x.shape)
+        if q.dtype != keys.dtype:  # a cache may be of lower precision
+            q = q.to(keys.dtype)
+        return F.scaled_dot_product_attention(q, keys, values).to(x.dtype).reshape(x.shape)
 
     def _activate(self, hidden: Tensor) -> Tensor:
         """As in :meth:`.gpt.Block.forward`."""
