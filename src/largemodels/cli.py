@@ -58,8 +58,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (_Stopped, KeyboardInterrupt, typer.Abort) as stopped:
         return _fail(str(stopped) or "Interrupted.", 130)
     except _USAGE_ERROR as error:
-        said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
-        return _fail(f"{said}. Help: largemodels --help", 2)
+        return _fail(_refused(error), 2)
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
@@ -73,6 +72,13 @@ class _Stopped(Exception):
     """A training was interrupted, and says what it saved; Typer would swallow a KeyboardInterrupt."""
 
 
+def _refused(error: Any) -> str:
+    """What Typer refuses, and where the help of that command is."""
+    said = error.format_message().rstrip()
+    end = "" if said.endswith((".", "?", "!")) else "."
+    return f"{said}{end} Help: {error.ctx.command_path if error.ctx else 'largemodels'} --help"
+
+
 def _explained(error: Exception) -> str:
     """What an error says; more about those that were not foreseen."""
     if isinstance(error, ModuleNotFoundError):
@@ -83,14 +89,20 @@ def _explained(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    """Say in one line what is wrong."""
-    print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
+    """Say in one line what is wrong. What all processes under torchrun have in common, the first of them says."""
+    if code == 1 or _first():
+        print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
     return code
+
+
+def _first() -> bool:
+    """Whether this is the only process, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _say(text: str) -> None:
     """A line on stderr, where it does not mix with the text that is written; under torchrun by the first process."""
-    if os.environ.get("RANK", "0") == "0":
+    if _first():
         print(text, file=sys.stderr)
 
 
@@ -127,14 +139,15 @@ def train(
     texts = dict(data=data, tokenizer=tokenizer, vocab_size=vocab_size, batch_size=batch_size, seed=seed)
     settings = settings_for(scale, **chosen, **texts)
     recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
-    folder = out or Path("runs") / (Path(data).resolve().stem if Path(data).exists() else data)
+    name = Path(data).resolve().stem if Path(data).exists() else data
+    folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
     prepare_run(folder, settings)
     _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command goes on.")
     try:
         history = train_run(folder, settings, recipe)
     except Interrupted as stopped:
         raise _Stopped(f"{stopped} The same command goes on.") from None
-    if os.environ.get("RANK", "0") == "0":
+    if _first():
         _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
 
 
@@ -151,8 +164,9 @@ def _report(folder: Path, last: dict[str, Any]) -> None:
     unit = "character" if tokenizer.name == "characters" else "token"
     print(
         f"{int(last['step']):,} steps in {last['seconds']:,.0f} s, {model.n_parameters():,} parameters.\n"
-        f"On text that it has not seen its loss is {last['validation_loss']:.3f} nats a {unit}; guessing costs "
-        f"{math.log(tokenizer.vocab_size):.3f}.\nIt writes:\n\n{sample.strip()}\n\nNext:\n"
+        f"On text that it has not seen its loss is {last['validation_loss']:.3f} nats a {unit} (natural logarithms; "
+        f"0 would be certainty); guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
+        f"It writes:\n\n{sample.strip()}\n\nNext:\n"
         f'  largemodels generate "The king" --model {folder}\n  largemodels info {folder}'
     )
 
@@ -209,6 +223,8 @@ def generate(
         raise ValueError("The prompt is empty: give at least one character, or leave it out.")
     if tokens < 1 or samples < 1 or beams < 1:
         raise ValueError("--tokens, --samples and --beams must be at least 1.")
+    if beams > 1 and (samples > 1 or (seed, top_k, top_p) != (None, None, None)):
+        raise ValueError("--beams draws nothing: leave out --samples, --seed, --top-k and --top-p.")
     gpt, tokenizer = _open(model)
     _note_length(len(tokenizer.encode(prompt)), gpt)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -376,11 +392,12 @@ def _describe(folder: Path) -> None:
     from dataclasses import asdict
 
     from .checkpoints import load_record
-    from .runs import load_run, load_settings
+    from .runs import find_run, load_run, load_settings
 
-    model, tokenizer = load_run(folder)
-    progress = load_record(folder)["progress"]
-    facts = asdict(load_settings(folder)) | {
+    home, checkpoint = find_run(folder)
+    model, tokenizer = load_run(checkpoint)
+    progress = load_record(checkpoint)["progress"]
+    facts = asdict(load_settings(home)) | {
         "vocab_size": tokenizer.vocab_size,
         "parameters": f"{model.n_parameters():,}",
         "steps": f"{progress['step']:,}",

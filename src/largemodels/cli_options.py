@@ -8,6 +8,9 @@ from typing import Annotated
 from typer import Argument, Option
 
 MODEL, TRAINING, CHOICE = "The model", "The training", "How tokens are chosen"
+MAX_SEED = 2**63 - 1
+# Names in models/presets.py, here once more, since to import them takes the seconds that torch takes.
+PRESETS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "modern", "smollm2-135m")
 
 # largemodels train
 Data = Annotated[
@@ -18,7 +21,12 @@ Data = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    Option("--out", "-o", help="Folder of the run. A run that is there goes on. Default: runs/DATA."),
+    Option(
+        "--out",
+        "-o",
+        help="Folder of the run. An interrupted run that is there goes on. Default: runs/DATA; at another scale than "
+        "laptop runs/DATA-SCALE.",
+    ),
 ]
 Scale = Annotated[
     str,
@@ -32,7 +40,11 @@ VocabSize = Annotated[
     int | None, Option(help="Number of tokens, for bytes. Default: 2048.", rich_help_panel=MODEL)
 ]
 Preset = Annotated[
-    str | None, Option(help="Architecture: modern, or gpt2. Default: modern.", rich_help_panel=MODEL)
+    str | None,
+    Option(
+        help=f"Architecture, any of {', '.join(PRESETS)}; the sizes are set apart. Default: modern.",
+        rich_help_panel=MODEL,
+    ),
 ]
 NLayer = Annotated[int | None, Option(help="Blocks.", rich_help_panel=MODEL)]
 NHead = Annotated[int | None, Option(help="Attention heads in a block.", rich_help_panel=MODEL)]
@@ -54,7 +66,10 @@ LearningRate = Annotated[
     ),
 ]
 Precision = Annotated[str, Option(help="fp32, or bf16: faster on most GPUs.", rich_help_panel=TRAINING)]
-TrainingSeed = Annotated[int, Option("--seed", help="Of weights and batches.", rich_help_panel=TRAINING)]
+TrainingSeed = Annotated[
+    int,
+    Option("--seed", min=0, max=MAX_SEED, help="Of weights and batches.", rich_help_panel=TRAINING),
+]
 
 # largemodels generate, chat
 ModelName = Annotated[
@@ -63,10 +78,13 @@ ModelName = Annotated[
         "--model", "-m", help="Folder that `largemodels train` wrote; or smollm2, a model trained by others."
     ),
 ]
-Prompt = Annotated[str, Argument(help="What the text begins with. Default: the beginning of a line.")]
+Prompt = Annotated[
+    str,
+    Argument(help="What the text begins with. Default: the beginning of a line.", show_default=False),
+]
 Tokens = Annotated[int, Option("--tokens", "-n", help="The most tokens to write.")]
 Samples = Annotated[int, Option("--samples", "-s", help="Texts to write, all at once.")]
-Seed = Annotated[int | None, Option(help="Makes a text repeatable.")]
+Seed = Annotated[int | None, Option(min=0, max=MAX_SEED, help="Makes a text repeatable.")]
 Stop = Annotated[list[str] | None, Option(help="End before this string; can be given several times.")]
 Temperature = Annotated[
     float,
@@ -93,7 +111,8 @@ Penalty = Annotated[
 Beams = Annotated[
     int,
     Option(
-        help="Draw nothing; look for a likely text, with so many beginnings at a time.",
+        help="Draw nothing; look for a likely text, with so many beginnings at a time. Above 1 it goes without "
+        "--samples, --seed, --top-k and --top-p.",
         rich_help_panel=CHOICE,
     ),
 ]

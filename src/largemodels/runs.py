@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from . import tokenizers
-from .checkpoints import CheckpointError, load_record, load_weights
+from .checkpoints import CheckpointError, SettingsError, load_record, load_weights, newest, refuse_file
 from .data.text import Corpus, batches, shakespeare, text_files, wikipedia
-from .data.tokens import read_tokens, write_tokens
+from .data.tokens import read_header, read_tokens, write_tokens
 from .evaluation import evaluate
+from .files import aside
 from .history import History
 from .models.gpt import GPT, GPTConfig
 from .models.presets import preset
@@ -34,7 +37,8 @@ CORPORA: dict[str, Callable[[], Corpus]] = {
     "wikipedia-es": functools.partial(wikipedia, "es"),
 }
 TOKENIZERS = ("characters", "bytes")
-SETTINGS, TOKENIZER = "settings.json", "tokenizer.json"
+SETTINGS, TOKENIZER, ENCODED = "settings.json", "tokenizer.json", "train.tokens"
+LOCK = ".preparing.lock"  # held while a folder is prepared; the one of its training is another
 N_VALIDATION = 20_000  # tokens that are looked at now and then during the training
 
 
@@ -58,6 +62,8 @@ class RunSettings:
             raise ValueError(f"There is no tokenizer {self.tokenizer!r}. There are: {', '.join(TOKENIZERS)}.")
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {self.batch_size}.")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"seed must lie between 0 and 2**63 - 1, not {self.seed}.")
         self.model_config(vocab_size=1)  # checks preset and sizes
 
     def model_config(self, vocab_size: int) -> GPTConfig:
@@ -95,13 +101,14 @@ def train_run(folder: Path | str, settings: RunSettings, config: TrainingConfig)
         the history, with ``validation_loss`` in nats a token.
 
     Raises:
-        ValueError: if the folder is of other settings, or the text too short.
+        SettingsError: if the folder is of other settings.
+        ValueError: if the text is too short.
         DataError: if the text is missing or damaged.
         CheckpointError: if the folder cannot be used.
     """
     folder = Path(folder)
     tokenizer = prepare_run(folder, settings)
-    tokens = read_tokens(folder / "train.tokens", tokenizer)
+    tokens = read_tokens(folder / ENCODED, tokenizer)
     held_out = torch.from_numpy(
         read_tokens(folder / "validation.tokens", tokenizer)[:N_VALIDATION].astype(int)
     )
@@ -114,36 +121,73 @@ def train_run(folder: Path | str, settings: RunSettings, config: TrainingConfig)
 
 
 def load_run(folder: Path | str) -> tuple[GPT, Tokenizer]:
-    """The newest model of a run, on the device that there is, and its tokenizer.
+    """The newest whole model of a run, on the device that there is, and its tokenizer.
 
     Args:
         folder: of a run, or of one of its checkpoints.
 
     Raises:
-        CheckpointError: if there is none, or it is damaged.
+        CheckpointError: if there is none, it is damaged, or the tokenizer is another one.
     """
-    folder = Path(folder)
-    home = folder.parent if folder.name.startswith("step-") else folder
-    if not (home / TOKENIZER).exists():
-        raise CheckpointError(
-            f"There is no trained model in {folder}. Train one: largemodels train --out {folder}"
-        )
-    described = load_record(folder)["model"]
+    home, checkpoint = find_run(folder)
+    described = load_record(checkpoint)["model"]
     try:
         model = GPT(GPTConfig(**described["config"]))
     except TypeError:
         raise CheckpointError(f"The model in {folder} is no GPT of this version of largemodels.") from None
-    load_weights(model, folder)
-    return model.to(device()).eval(), tokenizers.load(home / TOKENIZER)
+    tokenizer = _tokenizer(home)
+    load_weights(model, checkpoint)
+    return model.to(device()).eval(), tokenizer
+
+
+def find_run(path: Path | str) -> tuple[Path, Path]:
+    """The folder of a run, and its newest whole checkpoint; a damaged one is passed over, which stderr says.
+
+    Args:
+        path: of a run, or of one of its checkpoints, which is then the one that is meant.
+
+    Raises:
+        CheckpointError: if there is none, or it is damaged.
+    """
+    path = Path(path)
+    refuse_file(path)
+    home = path.parent if path.name.startswith("step-") else path
+    if not (home / TOKENIZER).exists():
+        raise CheckpointError(
+            f"There is no trained model in {path}. Train one: largemodels train --out {path}"
+        )
+    return home, newest(path)
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a run. With another one the model would write, but nonsense, and nobody would know why.
+
+    Raises:
+        CheckpointError: if it is not the one that the text was encoded with.
+    """
+    path, encoded = folder / TOKENIZER, folder / ENCODED
+    try:
+        tokenizer = tokenizers.load(path)
+        changed = encoded.exists() and read_header(encoded)["tokenizer"] != tokenizers.fingerprint(tokenizer)
+    except ValueError as error:
+        raise CheckpointError(str(error)) from None
+    if changed:
+        raise CheckpointError(
+            f"{path} is not the tokenizer that the model was trained with: put that one back, or train again in "
+            "another folder."
+        )
+    return tokenizer
 
 
 def load_settings(folder: Path | str) -> RunSettings:
     """The settings of a run.
 
     Raises:
+        CheckpointError: if the folder is a file.
         ValueError: if they cannot be read.
         OSError: if there are none.
     """
+    refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
         return RunSettings(**json.loads(path.read_text(encoding="utf-8")))
@@ -152,22 +196,34 @@ def load_settings(folder: Path | str) -> RunSettings:
 
 
 def prepare_run(folder: Path | str, settings: RunSettings) -> Tokenizer:
-    """Put tokenizer and encoded text into a folder, unless they are there; the settings come last.
+    """Put tokenizer and encoded text into a folder, unless they are there.
+
+    Of several processes that begin at once one does it; the others wait and find what it has put there.
 
     Raises:
-        ValueError: if the folder is of other settings.
+        SettingsError: if the folder is of other settings.
+        ValueError: if a tokenizer cannot be made as it is wanted.
         DataError: if the text is missing or damaged.
+        CheckpointError: if the folder cannot be written, or its tokenizer has been changed.
     """
     folder = Path(folder)
-    if (folder / SETTINGS).exists():
-        stored = asdict(load_settings(folder))
-        for name, value in asdict(settings).items():
-            if stored[name] != value:
-                raise ValueError(
-                    f"{folder} was begun with {name} = {stored[name]!r}, now it is {value!r}: set it as it was, or "
-                    "name another folder."
-                )
-        return tokenizers.load(folder / TOKENIZER)
+    refuse_file(folder)
+    if not (folder / SETTINGS).exists():
+        with _one_at_a_time(folder):
+            if not (folder / SETTINGS).exists():  # nobody has been faster
+                _prepare(folder, settings)
+    stored = asdict(load_settings(folder))
+    for name, value in asdict(settings).items():
+        if stored[name] != value:
+            raise SettingsError(
+                f"{folder} was begun with {name} = {stored[name]!r}, now it is {value!r}: set it as it was, or name "
+                "another folder with --out."
+            )
+    return _tokenizer(folder)
+
+
+def _prepare(folder: Path, settings: RunSettings) -> None:
+    """Make the tokenizer and encode the text. The settings come last: where they are, all is there."""
     corpus = _corpus(settings.data)
     tokenizer: Tokenizer
     if settings.tokenizer == "bytes":
@@ -175,13 +231,47 @@ def prepare_run(folder: Path | str, settings: RunSettings) -> Tokenizer:
     else:
         parts = [corpus.train, corpus.validation, corpus.test]
         tokenizer = CharTokenizer("\n".join(text for part in parts for text in part.values()) + "\n")
-    write_tokens(folder / "train.tokens", corpus.train.values(), tokenizer)
-    write_tokens(folder / "validation.tokens", corpus.validation.values(), tokenizer)
-    tokenizers.save(tokenizer, folder / TOKENIZER)
-    aside = folder / f"{SETTINGS}.{os.getpid()}.aside"
-    aside.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
-    aside.replace(folder / SETTINGS)
-    return tokenizer
+    with _writing(folder):
+        write_tokens(folder / ENCODED, corpus.train.values(), tokenizer)
+        write_tokens(folder / "validation.tokens", corpus.validation.values(), tokenizer)
+        tokenizers.save(tokenizer, folder / TOKENIZER)
+        with aside(folder / SETTINGS) as place:
+            place.write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process prepares the folder. A new one that is still empty after an error is removed."""
+    lock, new = folder / LOCK, not folder.exists()
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock).acquire()
+    with held:
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                if new and list(folder.iterdir()) == [lock]:
+                    shutil.rmtree(folder)
+            raise
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Within it an error of the disk says where there is no room, and what to do.
+
+    Raises:
+        CheckpointError: for each OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        free = shutil.disk_usage(there).free / 1e6  # megabytes
+        raise CheckpointError(
+            f"The run could not be written to {folder}, where {free:,.1f} MB are free ({error.strerror or error}). "
+            "Make room and run again, or name another folder with --out."
+        ) from error
 
 
 def _corpus(data: str) -> Corpus:

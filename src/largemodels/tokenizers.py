@@ -164,8 +164,8 @@ class TransformersTokenizer:
     """Any fast tokenizer of ``transformers`` behind our interface.
 
     No token is put before or after a text. Whether ``decode(encode(text))`` is the text depends on the tokenizer:
-    GPT-2's keeps everything, SmolLM2's everything but code points that Unicode has not assigned (bytes that no text
-    has are not in its vocabulary), BERT's drops case and blanks.
+    GPT-2's keeps everything; SmolLM2's vocabulary lacks 21 single bytes, so it drops six control characters and the
+    planes 4 to 11, in which Unicode has assigned nothing; BERT's drops case and blanks.
 
     Args:
         inner: what ``AutoTokenizer.from_pretrained`` returns; chat templates and the like are found there.

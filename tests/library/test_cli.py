@@ -1,23 +1,41 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import sys
+import threading
+import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from largemodels import cli, runs, tokenizers
+from largemodels import cli, cli_options, runs, tokenizers
+from largemodels.checkpoints import CheckpointError, SettingsError
 from largemodels.data.registry import DataError
-from largemodels.runs import load_run, load_settings, recipe_for, settings_for, train_run
+from largemodels.models.presets import PRESETS
+from largemodels.runs import (
+    Corpus,
+    RunSettings,
+    load_run,
+    load_settings,
+    prepare_run,
+    recipe_for,
+    settings_for,
+    train_run,
+)
 from largemodels.tokenizers import ByteBPE, TransformersTokenizer
 from largemodels.writing import written_dialogue
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "".join(f"Line {n}: to be, or not to be, that is the question.\n" for n in range(300))
+
+BEAMS = "--beams draws nothing: leave out --samples, --seed, --top-k and --top-p."
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +93,18 @@ def test_help_says_what_there_is(command: list[str], words: list[str], capsys, m
         assert word in shown
 
 
+def test_help_names_each_preset_and_shows_no_default_that_cannot_be_seen(capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert tuple(PRESETS) == cli_options.PRESETS
+    cli.run(["train", "--help"])
+    assert f"any of {', '.join(PRESETS)};" in capsys.readouterr().out
+    cli.run(["generate", "--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    prompt = said.split("Arguments")[1].split("Options")[0]
+    assert "Default: the beginning of a line." in prompt
+    assert "[default" not in prompt
+
+
 def test_train_alone_trains_shakespeare_and_says_what_to_do_next(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(runs.SCALES, "laptop", runs.SCALES["smoke"])  # the default, made short
@@ -82,7 +112,7 @@ def test_train_alone_trains_shakespeare_and_says_what_to_do_next(tmp_path: Path,
     said = capsys.readouterr()
     assert "Training on shakespeare into runs/shakespeare" in said.err
     assert "20 steps" in said.out
-    assert "nats a character; guessing costs 4.431" in said.out
+    assert "nats a character (natural logarithms; 0 would be certainty); guessing costs 4.431.\n" in said.out
     following = said.out.split("Next:\n")[1].splitlines()
     assert following == [
         '  largemodels generate "The king" --model runs/shakespeare',
@@ -98,11 +128,16 @@ def test_train_alone_trains_shakespeare_and_says_what_to_do_next(tmp_path: Path,
     assert (tmp_path / "runs/shakespeare/step-00000020/model.safetensors").read_bytes() == weights
 
 
-def test_the_run_of_a_file_has_its_name(tmp_path: Path, monkeypatch) -> None:
+def test_the_run_of_a_file_has_its_name_and_each_scale_its_own(tmp_path: Path, monkeypatch) -> None:
+    """To try it out for seconds does not stand in the way of the real training."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(runs.SCALES, "laptop", (runs.SCALES["smoke"][0] | {"d_model": 32}, 2))
     (tmp_path / "mine.txt").write_text(TEXT)
     assert cli.run(["train", "mine.txt", "--scale", "smoke", "--steps", "2"]) == 0
+    assert cli.run(["train", "mine.txt"]) == 0
     assert load_settings(tmp_path / "runs" / "mine").data == "mine.txt"
+    assert load_settings(tmp_path / "runs" / "mine").d_model == 32
+    assert load_settings(tmp_path / "runs" / "mine-smoke").d_model == 16
 
 
 def test_generate_is_repeatable_with_a_seed(trained: Path, capsys) -> None:
@@ -142,10 +177,8 @@ def test_generate_stops_before_a_string(trained: Path, capsys) -> None:
 @pytest.fixture
 def talker(trained: Path, tmp_path: Path) -> Path:
     """The run with a tokenizer that has a chat template, as if the model had learnt to answer."""
-    import shutil
-
     folder = tmp_path / "talker"
-    shutil.copytree(trained, folder)
+    shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("*.tokens"))  # they are of another one
     pairs = tokenizers.load(folder / "tokenizer.json")
     assert isinstance(pairs, ByteBPE)
     inner = PreTrainedTokenizerFast(tokenizer_object=pairs._fast, eos_token=tokenizers.END_OF_TEXT)
@@ -225,6 +258,10 @@ def test_info_names_versions_and_device(capsys) -> None:
         (["generate", "--top-k", "0"], "top_k must be at least 1, not 0."),
         (["generate", "--tokens", "0"], "--tokens, --samples and --beams must be at least 1."),
         (["generate", "--beams", "0"], "--tokens, --samples and --beams must be at least 1."),
+        (["generate", "--beams", "2", "--samples", "2"], BEAMS),
+        (["generate", "--beams", "2", "--seed", "0"], BEAMS),
+        (["generate", "--beams", "2", "--top-k", "5"], BEAMS),
+        (["generate", "--beams", "2", "--top-p", "0.9"], BEAMS),
         (["generate", "--repetition-penalty", "0"], "repetition_penalty must be positive, not 0.0."),
         (["chat", "--temperature", "-1"], "temperature must be 0 or positive, not -1.0."),
     ],
@@ -247,14 +284,42 @@ def test_too_small_a_vocabulary_is_refused(tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train", "--batch-size", "many"], ["generate", "a", "b"], ["data", "card"]]
+    ("arguments", "end"),
+    [
+        (["train", "--batch-size", "many"], ". Help: largemodels train --help\n"),
+        (["train", "--wings", "2"], " Help: largemodels train --help\n"),
+        (["train", "--seed", "-1"], ". Help: largemodels train --help\n"),
+        (["generate", "--seed", "-1"], ". Help: largemodels generate --help\n"),
+        (["generate", "--seed", str(2**63)], ". Help: largemodels generate --help\n"),
+        (["chat", "--seed", "-1"], ". Help: largemodels chat --help\n"),
+        (["generate", "a", "b"], ". Help: largemodels generate --help\n"),
+        (["data", "card"], ". Help: largemodels data card --help\n"),
+        (["tain"], "Did you mean 'train'? Help: largemodels --help\n"),
+        (["fly"], "No such command 'fly'. Help: largemodels --help\n"),
+    ],
 )
-def test_what_typer_refuses_is_one_line_too(arguments: list[str], capsys) -> None:
+def test_what_typer_refuses_is_one_line_too(arguments: list[str], end: str, capsys) -> None:
     assert cli.run(arguments) == 2
     said = capsys.readouterr().err
     assert said.startswith("Error: ")
-    assert said.endswith(". Help: largemodels --help\n")
+    assert said.endswith(end)
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_under_torchrun_one_process_says_what_all_have_in_common(rank: str, monkeypatch, capsys) -> None:
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("RANK", rank)
+    said = []
+    for arguments, code in [(["train", "--scale", "x"], 2), (["train", "--wings"], 2), (["info", "x"], 1)]:
+        assert cli.run(arguments) == code
+        said.append(capsys.readouterr().err.count("\n"))
+    monkeypatch.setattr(cli, "_describe", stopped)
+    assert cli.run(["info", "x"]) == 130
+    said.append(capsys.readouterr().err.count("\n"))
+    assert said == ([1, 1, 1, 1] if rank == "0" else [0, 0, 1, 0])
 
 
 def test_what_nobody_foresaw_is_one_line_and_can_be_looked_into(monkeypatch, capsys) -> None:
@@ -314,6 +379,72 @@ def test_a_run_goes_on_to_the_same_end(tmp_path: Path, trained: Path) -> None:
 def test_a_checkpoint_inside_a_run_can_be_named(trained: Path) -> None:
     model, _ = load_run(trained / "step-00000000")
     assert not torch.equal(model.token_embedding.weight, load_run(trained)[0].token_embedding.weight)
+
+
+@pytest.mark.parametrize("checkpoint", [".", "step-00000020"])
+def test_info_of_a_run_and_of_a_checkpoint(trained: Path, checkpoint: str, capsys) -> None:
+    assert cli.run(["info", str(trained / checkpoint)]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert f"{'steps':16} 20" in shown
+    assert f"{'tokenizer':16} bytes" in shown
+
+
+def test_a_tokenizer_that_has_been_changed(trained: Path, tmp_path: Path, capsys) -> None:
+    """One of the same size would fit, and the model would write nonsense."""
+    folder = Path(shutil.copytree(trained, tmp_path / "run"))
+    other = ByteBPE.train(TEXT.replace("to be", "zu sein"), 280)
+    assert other.vocab_size == tokenizers.load(folder / "tokenizer.json").vocab_size
+    tokenizers.save(other, folder / "tokenizer.json")
+    with pytest.raises(CheckpointError, match="not the tokenizer that the model was trained with"):
+        prepare_run(folder, load_settings(folder))
+    assert cli.run(["generate", "to", "--model", str(folder)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"Error: {folder / 'tokenizer.json'} is not the tokenizer that the model was trained with: put that one "
+        "back, or train again in another folder.\n"
+    )
+    (folder / "tokenizer.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="is not a tokenizer saved by largemodels"):
+        load_run(folder)
+
+
+def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
+    """One prepares it. The others wait: of the same settings they go on, of others they are refused."""
+    (tmp_path / "mine.txt").write_text(TEXT)
+    folder, began, read, real = tmp_path / "run", threading.Event(), [], runs._corpus
+
+    def slow(data: str) -> Corpus:
+        read.append(data)
+        began.set()
+        time.sleep(0.5)
+        return real(data)
+
+    monkeypatch.setattr(runs, "_corpus", slow)
+    settings = settings_for("smoke", data=str(tmp_path / "mine.txt"))
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(prepare_run, folder, settings)
+        assert began.wait(60)
+        same, other = (pool.submit(prepare_run, folder, replace(settings, seed=seed)) for seed in (0, 1))
+        assert tokenizers.fingerprint(first.result()) == tokenizers.fingerprint(same.result())
+        with pytest.raises(SettingsError, match="was begun with seed = 0, now it is 1"):
+            other.result()
+    assert len(read) == 1
+    made = {path.name for path in folder.iterdir()}
+    assert made - {runs.LOCK} == {"settings.json", "tokenizer.json", "train.tokens", "validation.tokens"}
+
+
+def test_a_folder_that_was_there_stays_when_nothing_comes_into_it(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "new"):
+        with pytest.raises(ValueError, match="There is no text"):
+            prepare_run(folder, settings_for("smoke", data="nowhere.txt"))
+    assert [path.name for path in tmp_path.iterdir() if path.name != runs.LOCK] == []
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_is_none(seed: int) -> None:
+    with pytest.raises(ValueError, match=f"seed must lie between 0 and .* not {seed}"):
+        RunSettings(seed=seed)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"wings": 2}', '{"preset": "gpt5"}'])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,10 @@ from pathlib import Path
 import pytest
 
 import largemodels
+from largemodels.checkpoints import CheckpointError
+from largemodels.runs import RunSettings, load_run, load_settings, prepare_run
+
+from . import test_faults_training
 
 SITE = Path(sysconfig.get_paths()["purelib"])
 SOURCE = Path(largemodels.__file__).parents[1]
@@ -86,7 +92,9 @@ def test_one_byte_of_a_corpus_has_changed(site: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
-def test_one_byte_of_the_weights_has_changed(run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [["generate", "--seed", "1", "--model"], ["info"]], ids=lambda c: c[0])
+def test_one_byte_of_the_weights_has_changed(command: list[str], run: Path, tmp_path: Path) -> None:
+    """The checkpoint before is used, which one line says. Named itself, or without one before, it is refused."""
     damaged = tmp_path / "run"
     shutil.copytree(run, damaged)
     before, newest = sorted(damaged.glob("step-*"))
@@ -94,8 +102,48 @@ def test_one_byte_of_the_weights_has_changed(run: Path, tmp_path: Path) -> None:
     data = bytearray(weights.read_bytes())
     data[-100] ^= 1
     weights.write_bytes(data)
-    refused(largemodels_command("generate", "--model", damaged), 1, "is damaged: model.safetensors")
-    assert largemodels_command("generate", "--model", before).returncode == 0
+    done = largemodels_command(*command, damaged)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{newest} is damaged: model.safetensors")
+    assert line.endswith("The one before it is used.")
+    wanted = largemodels_command(*command, before)
+    assert (done.returncode, wanted.returncode, wanted.stderr) == (0, 0, "")
+    assert done.stdout == wanted.stdout
+    refused(largemodels_command(*command, newest), 1, f"{newest} is damaged: model.safetensors")
+    shutil.rmtree(before)
+    refused(largemodels_command(*command, damaged), 1, "is damaged: model.safetensors", "no whole checkpoint")
+
+
+@pytest.mark.parametrize("size", [None, 100_000], ids=["of the disk", "of a file"])
+def test_no_room_for_the_encoded_text(small_disk: Path, size: int | None) -> None:
+    """Shakespeare's tokens take 10 MB. A disk of 2 MB, and a limit on files as on a machine with quotas."""
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))} if size else {}
+    done = largemodels_command("train", "--scale", "smoke", "--out", small_disk / "run", **limit)
+    said = [f"could not be written to {small_disk / 'run'}, where", "MB are free", "Make room", "--out"]
+    refused(done, 1, *said)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=r"could not be written to .*\(Not a directory\)"):
+        prepare_run(tmp_path / "file" / "run", RunSettings())
+
+
+def test_a_file_in_place_of_a_run(tmp_path: Path) -> None:
+    """It is not even opened: a pickle runs what it holds."""
+    file, trace = tmp_path / "checkpoint.pt", tmp_path / "trace"
+    file.write_bytes(pickle.dumps(test_faults_training.Evil(trace)))
+    for command in (["generate", "--model"], ["train", "--out"], ["info"]):
+        for path in (file, Path("/etc/passwd")):
+            said = f"{path} is a file, not the folder of a run. It was not opened"
+            refused(largemodels_command(*command, path), 1, said)
+    for opened in (load_run, load_settings):
+        with pytest.raises(CheckpointError, match="was not opened"):
+            opened(file)
+    assert not trace.exists()
+    pickle.loads(file.read_bytes())
+    assert trace.exists()  # it would have worked
 
 
 def test_one_byte_of_the_encoded_text_has_changed(run: Path, tmp_path: Path) -> None:
@@ -117,7 +165,7 @@ def test_one_byte_of_the_encoded_text_has_changed(run: Path, tmp_path: Path) -> 
         (["--preset", "gpt5"], ["no preset 'gpt5'", "gpt2", "modern"]),
         (["--optimizer", "sgd"], ["optimizer must be one of adamw, muon, not 'sgd'"]),
         (["shakespear"], ["no text 'shakespear'", "shakespeare"]),
-        (["--wings", "2"], ["--wings", "Help: largemodels --help"]),
+        (["--wings", "2"], ["--wings", "Help: largemodels train --help"]),
     ],
     ids=lambda value: value[0] if value[0].startswith("-") else None,
 )
@@ -173,7 +221,7 @@ def test_there_is_no_model(tmp_path: Path) -> None:
 def test_the_run_was_begun_with_other_settings(run: Path) -> None:
     before = sorted(path.stat().st_mtime_ns for path in run.rglob("*"))
     done = largemodels_command("train", "--scale", "smoke", "--out", run, "--n-layer", 2)
-    refused(done, 2, "was begun with n_layer = 1, now it is 2", "name another folder")
+    refused(done, 2, "was begun with n_layer = 1, now it is 2", "name another folder with --out")
     assert sorted(path.stat().st_mtime_ns for path in run.rglob("*")) == before
 
 
@@ -192,7 +240,7 @@ def test_a_model_that_cannot_answer(run: Path) -> None:
 
 
 def test_an_unknown_command_and_no_command() -> None:
-    refused(largemodels_command("fly"), 2, "No such command 'fly'")
+    refused(largemodels_command("fly"), 2, "No such command 'fly'. Help: largemodels --help")
     help_text = largemodels_command()
     assert "largemodels train" in help_text.stdout
 

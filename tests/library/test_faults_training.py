@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,34 +85,17 @@ def test_a_checkpoint_cut_in_half(folder: Path, expected: str) -> None:
     checkpoints.verify(weights.parent)  # the damaged one has been replaced
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder with room for about 2 MB: a file system of that size, which only root may mount."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(place)]
-    for root in ([], ["sudo", "--non-interactive"]):
-        there = all(map(shutil.which, [*root[:1], "mount"]))
-        if there and subprocess.run([*root, *mount], capture_output=True).returncode == 0:
-            subprocess.run([*root, "chmod", "777", str(place)], check=True)
-            yield place
-            subprocess.run([*root, "umount", str(place)], check=True)
-            return
-    pytest.skip("needs a small file system, which only root may mount")
-
-
 def test_the_disk_is_full_while_saving(small_disk: Path, tmp_path: Path) -> None:
     """The weights take 0.6 MB. The first checkpoint fits, the second, with AdamW's running means, does not."""
-    place = small_disk
     arguments = ("--config", '{"steps": 3, "save_every": 1}', "--d-model", 80)
-    code, _, err = run(place / "run", *arguments)
+    code, _, err = run(small_disk / "run", *arguments)
     assert code == 1
     assert "The checkpoint of step 1 could not be written" in err[-1]
     assert "MB are free" in err[-1]
     assert "step-00000000 is untouched. Make room and run again." in err[-1]
-    assert names(place / "run") == ["step-00000000"]
-    checkpoints.verify(place / "run" / "step-00000000")
-    roomy = shutil.copytree(place / "run", tmp_path / "roomy")
+    assert names(small_disk / "run") == ["step-00000000"]
+    checkpoints.verify(small_disk / "run" / "step-00000000")
+    roomy = shutil.copytree(small_disk / "run", tmp_path / "roomy")
     code, out, _ = run(roomy, *arguments)
     assert (code, out[:-1]) == (0, ["0", "1", "2"])
 
