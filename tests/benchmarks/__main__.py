@@ -13,12 +13,13 @@ from typing import Annotated
 import torch
 import typer
 
-from . import learning, speed
+from . import kernels, learning, speed
 from .measure import conditions
 
 PARTS = {
     "machine": speed.machine,
     "training": speed.training,
+    "kernels": kernels.kernels,
     "decoding": speed.decoding,
     "context": speed.context,
     "memory": speed.memory,
