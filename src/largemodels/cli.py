@@ -192,8 +192,19 @@ def _note_length(tokens: int, model: GPT) -> None:
         _say(f"Note: the prompt has {tokens} tokens, the model sees the last {longest}.")
 
 
+def _given(context: typer.Context, *names: str) -> list[str]:
+    """Those of the options that the command line has, as they are written there."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, source in sources.items()
+        if source and source.name == "COMMANDLINE"
+    ]
+
+
 @app.command()
 def generate(
+    context: typer.Context,
     prompt: options.Prompt = "\n",
     model: options.ModelName = DEFAULT_MODEL,
     tokens: options.Tokens = 300,
@@ -223,8 +234,8 @@ def generate(
         raise ValueError("The prompt is empty: give at least one character, or leave it out.")
     if tokens < 1 or samples < 1 or beams < 1:
         raise ValueError("--tokens, --samples and --beams must be at least 1.")
-    if beams > 1 and (samples > 1 or (seed, top_k, top_p) != (None, None, None)):
-        raise ValueError("--beams draws nothing: leave out --samples, --seed, --top-k and --top-p.")
+    if beams > 1 and (given := _given(context, "samples", "seed", "temperature", "top_k", "top_p")):
+        raise ValueError(f"--beams draws nothing: leave out {', '.join(given)}.")
     gpt, tokenizer = _open(model)
     _note_length(len(tokenizer.encode(prompt)), gpt)
     generator = None if seed is None else torch.Generator().manual_seed(seed)

@@ -112,7 +112,7 @@ Beams = Annotated[
     int,
     Option(
         help="Draw nothing; look for a likely text, with so many beginnings at a time. Above 1 it goes without "
-        "--samples, --seed, --top-k and --top-p.",
+        "--samples, --seed, --temperature, --top-k and --top-p.",
         rich_help_panel=CHOICE,
     ),
 ]
