@@ -272,3 +272,19 @@ def test_the_reader_of_the_text_goes_away(run: Path) -> None:
     done = subprocess.run(command, shell=True, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert len(done.stdout) == 5
     assert done.stderr == ""
+
+
+def test_under_torchrun_two_processes_train_one_run(tmp_path: Path) -> None:
+    """All is said once, and what they have trained is opened by the other commands; wrong settings are refused once."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "largemodels", "train", "--scale", "smoke", "--out", "run"]
+    pipes = {"capture_output": True, "text": True, "timeout": 300, "cwd": tmp_path, "env": ENVIRONMENT}
+    done = subprocess.run(command, **pipes)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("20 steps in ") == done.stdout.count("Next:") == 1
+    assert done.stderr.count("Training on shakespeare into run.") == 1
+    assert largemodels_command("info", tmp_path / "run").returncode == 0
+    done = subprocess.run([*command, "--batch-size", "6"], **pipes)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.count("Error: run was begun with batch_size = 4, now it is 6") == 1
