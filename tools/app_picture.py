@@ -58,8 +58,8 @@ def picture(page: Page, prompt: str, path: Path, *, tokens: int, seed: int, pati
 
 def main() -> None:
     """Start the app with SmolLM2 and take the picture."""
-    from largemodels.app import AppConfig, Writer, serving
-    from largemodels.interop import load_smollm2
+    from largemodels.app.pages import AppConfig, Writer, serving
+    from largemodels.pretrained.smollm2 import load_smollm2
     from tests.book.checks import launch
 
     writer = Writer({"smollm2": load_smollm2()}, AppConfig())

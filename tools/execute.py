@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from largemodels import provenance
+from largemodels.book import provenance
 
 from . import notebooks, records
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from largemodels import provenance
-from largemodels.chapter import claim_line
+from largemodels.book import provenance
+from largemodels.book.claims import claim_line
 from tools import notebooks
 from tools.notebooks import ROOT, tags, where
 

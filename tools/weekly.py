@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-from largemodels import provenance
+from largemodels.book import provenance
 from tools import execute, notebooks
 
 TESTS = ("tests/library", "tests/parity")

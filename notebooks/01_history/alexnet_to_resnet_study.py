@@ -14,7 +14,7 @@ import time
 import torch
 
 import largemodels as lm
-from largemodels.data.images import shuffled
+from largemodels.data.batches import shuffled
 
 DEPTHS = (10, 18, 34, 50)  # layers with weights
 LEARNING_RATES = (1e-3, 3e-3, 1e-2, 3e-2)

@@ -26,9 +26,9 @@ CHOOSING_SEED = 7  # settings are chosen with it, and nothing is reported of it
 
 
 @functools.cache
-def pretrained() -> tuple[lm.GPT, lm.tokenizers.Tokenizer]:
+def pretrained() -> tuple[lm.GPT, lm.text.tokenizers.Tokenizer]:
     """SmolLM2 and its tokenizer."""
-    return lm.interop.load_smollm2()
+    return lm.load_smollm2()
 
 
 @functools.cache

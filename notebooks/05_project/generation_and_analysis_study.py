@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 import largemodels as lm
-from largemodels.interop import load_smollm2
-from largemodels.measures import continuation_loss, distinct, repeated
+from largemodels.pretrained.smollm2 import load_smollm2
+from largemodels.text.evaluation import continuation_loss
+from largemodels.text.repetition import distinct, repeated
 
 METHODS = {
     "greedy": {"temperature": 0.0},

@@ -12,8 +12,8 @@ import time
 import torch
 
 import largemodels as lm
+from largemodels.book.studies import Study
 from largemodels.models.presets import preset
-from largemodels.studies import Study
 
 SMALL = dict(n_layer=2, d_model=64, steps=1_800)  # the chapter's own run
 LARGER = dict(n_layer=3, d_model=128, steps=7_000)

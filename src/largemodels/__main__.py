@@ -1,5 +1,5 @@
 """``python -m largemodels``: the command line, also for ``torchrun``."""
 
-from .cli import main
+from .app.cli import main
 
 main()

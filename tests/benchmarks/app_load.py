@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from gradio_client import Client
 
-from largemodels.app import AppConfig, Writer, serving
-from largemodels.cli import _open
+from largemodels.app.cli import _open
+from largemodels.app.pages import AppConfig, Writer, serving
 from largemodels.models.gpt import GPT
-from largemodels.tokenizers import Tokenizer
-from largemodels.writing import complete
+from largemodels.text.tokenizers import Tokenizer
+from largemodels.text.writing import complete
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 import largemodels as lm
 from largemodels.models.presets import preset
-from largemodels.optimizers import make_optimizers
+from largemodels.training.optimizers import make_optimizers
 
 from .recipes import BATCH_SIZE, SIZES
 from .rivals import PlainGPT, training_step

@@ -138,13 +138,13 @@ def _pairs() -> list[tuple[str, torch.nn.Module, lm.GPT, int]]:
     pairs = []
     for name, config, n_new in (("small", SMALL, 256), ("124M", GPT2, 32)):
         theirs = transformers_gpt2(config).eval()
-        pairs.append((name, theirs, lm.interop.gpt_from_transformers(theirs).eval(), n_new))
+        pairs.append((name, theirs, lm.gpt_from_transformers(theirs).eval(), n_new))
     from transformers import AutoModelForCausalLM
 
-    from largemodels.data.weights import smollm2
+    from largemodels.pretrained.smollm2 import smollm2
 
     theirs = AutoModelForCausalLM.from_pretrained(smollm2(), dtype=torch.float32).eval()
-    return [*pairs, ("SmolLM2-135M", theirs, lm.interop.gpt_from_transformers(theirs).eval(), 32)]
+    return [*pairs, ("SmolLM2-135M", theirs, lm.gpt_from_transformers(theirs).eval(), 32)]
 
 
 def context() -> None:

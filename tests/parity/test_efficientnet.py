@@ -13,9 +13,9 @@ import torch
 from torch.testing import assert_close
 from transformers import EfficientNetConfig, EfficientNetForImageClassification
 
-from largemodels.data.images import photograph, square
-from largemodels.interop_pictures import lite0_pixels, load_efficientnet_lite0
+from largemodels.data.pictures import photograph, square
 from largemodels.models.efficientnet import EfficientNetLite, EfficientNetLiteConfig
+from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
 from .random_weights import randomised
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from largemodels.generation import beam_search, generate, pad
-from largemodels.interop import gpt_from_transformers
 from largemodels.models.gpt import GPT
+from largemodels.pretrained.gpt import gpt_from_transformers
+from largemodels.text.generation import beam_search, generate, pad
 
 # Odd and unequal, so that a swapped or transposed dimension cannot fit by chance.
 VOCAB, N_NEW = 31, 17

@@ -9,9 +9,9 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from largemodels.interop import gpt_from_transformers, gpt_to_transformers
 from largemodels.models.gpt import GPT
 from largemodels.models.presets import preset
+from largemodels.pretrained.gpt import gpt_from_transformers, gpt_to_transformers
 
 # Odd and unequal, so that a swapped or transposed dimension cannot fit by chance.
 SIZES = {"vocab_size": 37, "n_positions": 13, "n_layer": 3, "n_head": 5, "n_embd": 35}

@@ -18,9 +18,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from largemodels.interop import gpt_from_transformers, gpt_to_transformers
 from largemodels.models.gpt import GPT
 from largemodels.models.presets import preset
+from largemodels.pretrained.gpt import gpt_from_transformers, gpt_to_transformers
 
 # Odd and unequal; six heads of queries share two of keys and values.
 SIZES = dict(

@@ -9,9 +9,9 @@ import torch
 from torch.testing import assert_close
 from transformers import AutoModelForImageClassification, ResNetConfig, ResNetForImageClassification
 
-from largemodels.interop_pictures import resnet_from_transformers, resnet_to_transformers
 from largemodels.models import resnet
 from largemodels.models.resnet import ResNet
+from largemodels.pretrained.resnet import resnet_from_transformers, resnet_to_transformers
 
 from .random_weights import randomised
 
@@ -65,7 +65,7 @@ def test_logits_loss_and_gradients_agree(kind: str, training: bool) -> None:
         assert_close(tensor, their_tensor, rtol=1e-5, atol=1e-5)
     theirs_by_value = {id(p): n for n, p in theirs.named_parameters()}
     assert len(theirs_by_value) == len(list(ours.parameters()))
-    from largemodels.interop_pictures import _resnet_name
+    from largemodels.pretrained.resnet import _resnet_name
 
     gradients = {name: parameter.grad for name, parameter in theirs.named_parameters()}
     for name, parameter in ours.named_parameters():

@@ -10,11 +10,10 @@ from torch.testing import assert_close
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from largemodels.data.text import shakespeare
-from largemodels.data.weights import smollm2
-from largemodels.interop import load_smollm2
 from largemodels.models.gpt import GPT
 from largemodels.models.presets import preset
-from largemodels.tokenizers import TransformersTokenizer
+from largemodels.pretrained.smollm2 import load_smollm2, smollm2
+from largemodels.text.tokenizers import TransformersTokenizer
 
 QUESTION = (
     "<|im_start|>user\nWhich is the capital of France? Answer in one word.<|im_end|>\n<|im_start|>assistant\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from nbformat import NotebookNode
 
-from largemodels import provenance
+from largemodels.book import provenance
 from tests.tools.examples import add_chapter, code, markdown, printed
 from tools import notebooks, records, rotation
 

@@ -14,10 +14,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ..journal import note
-from ..provenance import data_root
+from ..paths import data_root
 
 INSTALL = "python -m largemodels.data install"
+used: set[str] = set()  # what this process has read, each with its version: a chapter's record names it
+
 PINS = "packages.txt"  # and "weights.txt", which is large and installed only when asked for
 
 
@@ -63,7 +64,7 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
             check(folder / file, checksum, f"the package {package!r}", f"Fetch it again: {install}")
     else:
         wanted = versions[max(versions)]
-    note(data=f"{name} {version}")
+    used.add(f"{name} {version}")
     return {file: folder / file for file in wanted}
 
 

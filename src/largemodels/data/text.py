@@ -6,15 +6,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from .registry import DataError, files
 
@@ -190,39 +186,3 @@ def _read(path: Path) -> str:
         raise DataError(
             f"{path} is not text in UTF-8: byte {error.start} does not fit. Save it as UTF-8."
         ) from None
-
-
-def batches(
-    tokens: Tensor | np.ndarray, batch_size: int, context_length: int, seed: int, start: int = 0
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Endless random windows of a long sequence.
-
-    Batch ``i`` depends on ``seed`` and ``i`` alone, so a training that goes on at step ``start`` sees what it
-    would have seen without the interruption.
-
-    Args:
-        tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
-        batch_size: windows a batch.
-        context_length: tokens a window.
-        seed: of the draw.
-        start: number of the first batch.
-
-    Yields:
-        inputs and targets, both ``(batch_size, context_length)``; targets are the inputs one token later.
-    """
-    if len(tokens) <= context_length:
-        raise ValueError(f"{len(tokens)} tokens are too few for windows of {context_length} and a target.")
-    offsets = np.arange(context_length + 1)  # (context_length + 1,)
-    step = start
-    while True:
-        # NumPy mixes both numbers into the state; torch's generator uses the low 32 bits of one.
-        drawn = np.random.default_rng((seed, step)).integers(
-            len(tokens) - context_length, size=(batch_size, 1)
-        )
-        places = drawn + offsets  # (batch_size, context_length + 1)
-        if isinstance(tokens, Tensor):
-            windows = tokens[torch.from_numpy(places)]
-        else:
-            windows = torch.from_numpy(tokens[places].astype(np.int64))
-        yield windows[:, :-1], windows[:, 1:]
-        step += 1

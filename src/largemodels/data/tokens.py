@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..files import aside
-from ..tokenizers import Tokenizer, fingerprint
+from ..text.tokenizers import Tokenizer, fingerprint
 from .registry import DataError
 
 FORMAT = "tokens 1"

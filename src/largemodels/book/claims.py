@@ -1,0 +1,51 @@
+"""Claims: the numbers that a chapter's text relies on, each checked against its bounds."""
+
+from __future__ import annotations
+
+from .journal import note
+
+_scale: str | None = None  # of the chapter; None: not started
+
+
+class ClaimError(AssertionError):
+    """A number that the text relies on lies outside its bounds."""
+
+
+def begin(scale: str) -> None:
+    """Check claims from now on as this scale wants it; :func:`.start.start` calls it."""
+    global _scale
+    _scale = scale
+
+
+def claim_line(name: str, value: float, low: float, high: float, unit: str) -> str:
+    """The line that a checked claim prints."""
+    unit = f" {unit}" if unit else ""
+    return f"claim · {name} = {value:.4g}{unit} · within [{low:g}, {high:g}]"
+
+
+def claim(name: str, value: float, low: float, high: float, unit: str = "") -> None:
+    """Check a number that the text relies on, print it and note it.
+
+    Only the scale "laptop" is checked: the bounds come from its spread over seeds.
+
+    Args:
+        name: what is claimed, unique in the chapter.
+        value: what this run computed.
+        low: the least value at which the text is still true.
+        high: the greatest.
+        unit: "nats", "s", "×", "%" (then value and bounds are in per cent) or empty.
+
+    Raises:
+        ClaimError: if the value is outside the bounds, or not a number.
+        RuntimeError: if the chapter has not been started.
+    """
+    if _scale is None:
+        raise RuntimeError("Call start before claim: a claim depends on the scale.")
+    value = float(value)
+    if _scale != "laptop":
+        print(f"claim · {name} = {value:.4g}{f' {unit}' if unit else ''} · not checked at {_scale}")
+        return
+    print(claim_line(name, value, low, high, unit))
+    if not low <= value <= high:  # also true for NaN
+        raise ClaimError(f"{name} = {value:.4g} is outside [{low:g}, {high:g}]: the text is no longer true.")
+    note(claim={"name": name, "value": value, "low": low, "high": high, "unit": unit})

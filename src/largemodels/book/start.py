@@ -1,0 +1,102 @@
+"""What every chapter begins with: its scale, its seed and the look of its figures.
+
+When the book is executed, :func:`start` also writes what the chapter used into a journal, from which the chapter's
+record is made.
+"""
+
+from __future__ import annotations
+
+import atexit
+import random
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from . import claims, provenance
+from .journal import note
+
+SCALES = ("smoke", "laptop", "gpu")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The numbers that a chapter runs with: ``setting.steps``; shows as a table of all scales."""
+
+    scale: str
+    seed: int
+    values: dict[str, dict[str, Any]]
+    measured: dict[str, str]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[self.scale][name]
+        except KeyError:
+            raise AttributeError(f"The scale {self.scale!r} has no setting {name!r}.") from None
+
+    def _repr_markdown_(self) -> str:
+        names = list(self.values["laptop"])
+        lines = [
+            ["setting", *self.values],
+            ["---", *("---:" for _ in self.values)],
+            *([f"`{name}`", *(f"{self.values[scale][name]:,}" for scale in self.values)] for name in names),
+            ["run on", *(self.measured.get(scale, "not run") for scale in self.values)],
+        ]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+
+def start(
+    scale: str,
+    seed: int,
+    *,
+    smoke: dict[str, Any],
+    laptop: dict[str, Any],
+    gpu: dict[str, Any] | None = None,
+    measured: dict[str, str] | None = None,
+) -> Setting:
+    """Begin a chapter: choose the numbers of one scale, seed every random generator, set the look of figures.
+
+    Args:
+        scale: "smoke", "laptop" or "gpu".
+        seed: for Python, NumPy and torch.
+        smoke: the numbers of the scale that only proves that the code runs.
+        laptop: the numbers of the printed results; the other scales have the same names.
+        gpu: the published sizes, if the chapter has that scale.
+        measured: where each scale was run; "not run" stands for a scale that is not named.
+
+    Returns:
+        the numbers as attributes; shows as a table.
+
+    Raises:
+        ValueError: if the scale is not one of this chapter.
+    """
+    import numpy as np
+    import torch
+
+    from .plots import use_style
+
+    given = {"smoke": smoke, "laptop": laptop, "gpu": gpu}
+    values = {name: numbers for name, numbers in given.items() if numbers is not None}
+    if scale not in values:
+        raise ValueError(f"SCALE is {scale!r}; this chapter has {', '.join(values)}.")
+    for name, numbers in values.items():
+        if differing := sorted(numbers.keys() ^ laptop.keys()):
+            raise ValueError(f"The scales 'laptop' and {name!r} differ in the names {', '.join(differing)}.")
+    claims.begin(scale)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    use_style()
+    note(scale=scale, seed=seed)
+    atexit.register(_note_use)
+    return Setting(scale, seed, values, measured or {"smoke": "two cores", "laptop": "two cores"})
+
+
+def _note_use() -> None:
+    """At the end: the library files and the data that the chapter has used."""
+    note(library=provenance.loaded())
+    if registry := sys.modules.get(f"{__package__.partition('.')[0]}.data.registry"):
+        for name in sorted(registry.used):
+            note(data=name)

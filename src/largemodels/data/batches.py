@@ -1,0 +1,59 @@
+"""Batches: endless random windows of a long sequence, or rows of a table in random order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def batches(
+    tokens: Tensor | np.ndarray, batch_size: int, context_length: int, seed: int, start: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Endless random windows of a long sequence.
+
+    Batch ``i`` depends on ``seed`` and ``i`` alone, so a training that goes on at step ``start`` sees what it
+    would have seen without the interruption.
+
+    Args:
+        tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
+        batch_size: windows a batch.
+        context_length: tokens a window.
+        seed: of the draw.
+        start: number of the first batch.
+
+    Yields:
+        inputs and targets, both ``(batch_size, context_length)``; targets are the inputs one token later.
+    """
+    if len(tokens) <= context_length:
+        raise ValueError(f"{len(tokens)} tokens are too few for windows of {context_length} and a target.")
+    offsets = np.arange(context_length + 1)  # (context_length + 1,)
+    step = start
+    while True:
+        # NumPy mixes both numbers into the state; torch's generator uses the low 32 bits of one.
+        drawn = np.random.default_rng((seed, step)).integers(
+            len(tokens) - context_length, size=(batch_size, 1)
+        )
+        places = drawn + offsets  # (batch_size, context_length + 1)
+        if isinstance(tokens, Tensor):
+            windows = tokens[torch.from_numpy(places)]
+        else:
+            windows = torch.from_numpy(tokens[places].astype(np.int64))
+        yield windows[:, :-1], windows[:, 1:]
+        step += 1
+
+
+def shuffled(*tensors: Tensor, batch_size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
+    """Batches without end: all rows in random order, then all in another. The last batch of a round may be smaller.
+
+    Args:
+        tensors: with as many rows, such as pictures and labels.
+        batch_size: rows of a batch.
+        seed: of the order.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        for rows in torch.randperm(len(tensors[0]), generator=generator).split(batch_size):
+            yield tuple(tensor[rows] for tensor in tensors)

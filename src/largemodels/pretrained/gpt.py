@@ -1,0 +1,222 @@
+"""Weights to and from Hugging Face ``transformers``: GPT-2, and models of Llama's type.
+
+``gpt_to_transformers(model).save_pretrained(folder)`` writes a folder that ``AutoModelForCausalLM.from_pretrained``
+opens, and with it whatever is built on ``transformers``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..models.gpt import GPT, GPTConfig
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one kind of model there is described in our words."""
+
+    fields: dict[str, str]  # our field: theirs, with the same value
+    ours: dict[str, Any]  # our fields that are always so
+    theirs: dict[str, Any]  # their fields that must be so
+    blocks: str  # where their blocks are
+    modules: dict[str, tuple[str, ...]]  # our module: theirs, stacked along the outputs
+    transposed: tuple[str, ...] = ()  # modules whose weight is stored transposed
+
+
+_GPT2 = _Kind(
+    fields={
+        "vocab_size": "vocab_size",
+        "context_length": "n_positions",
+        "n_layer": "n_layer",
+        "n_head": "n_head",
+        "d_model": "n_embd",
+        "d_hidden": "n_inner",
+        "dropout": "resid_pdrop",
+        "norm_eps": "layer_norm_epsilon",
+        "tied_head": "tie_word_embeddings",
+    },
+    ours={
+        "norm": "layernorm",
+        "position": "learned",
+        "qk_norm": False,
+        "n_kv_head": None,
+        "activation": "gelu",
+        "bias": True,
+    },
+    theirs={
+        "activation_function": "gelu_new",
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+        "add_cross_attention": False,
+    },
+    blocks="transformer.h",
+    modules={
+        "token_embedding": ("transformer.wte",),
+        "position_embedding": ("transformer.wpe",),
+        "attention_norm": ("ln_1",),
+        "attention.qkv": ("attn.c_attn",),
+        "attention.project": ("attn.c_proj",),
+        "mlp_norm": ("ln_2",),
+        "expand": ("mlp.c_fc",),
+        "contract": ("mlp.c_proj",),
+        "final_norm": ("transformer.ln_f",),
+        "head": ("lm_head",),
+    },
+    transposed=("attention.qkv", "attention.project", "expand", "contract"),  # what is "Conv1D" there
+)
+_LLAMA = _Kind(
+    fields={
+        "vocab_size": "vocab_size",
+        "context_length": "max_position_embeddings",
+        "n_layer": "num_hidden_layers",
+        "n_head": "num_attention_heads",
+        "n_kv_head": "num_key_value_heads",
+        "d_model": "hidden_size",
+        "d_hidden": "intermediate_size",
+        "dropout": "attention_dropout",
+        "norm_eps": "rms_norm_eps",
+        "bias": "attention_bias",
+        "tied_head": "tie_word_embeddings",
+    },
+    ours={
+        "norm": "rmsnorm",
+        "position": "rotary",
+        "rope_pairs": "halves",
+        "dropout": 0.0,
+        "qk_norm": False,
+        "activation": "swiglu",
+    },
+    theirs={"hidden_act": "silu"},
+    blocks="model.layers",
+    modules={
+        "token_embedding": ("model.embed_tokens",),
+        "attention_norm": ("input_layernorm",),
+        "attention.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+        "attention.q_norm": ("self_attn.q_norm",),
+        "attention.k_norm": ("self_attn.k_norm",),
+        "attention.project": ("self_attn.o_proj",),
+        "mlp_norm": ("post_attention_layernorm",),
+        "expand": ("mlp.gate_proj", "mlp.up_proj"),
+        "contract": ("mlp.down_proj",),
+        "final_norm": ("model.norm",),
+        "head": ("lm_head",),
+    },
+)
+
+
+def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
+    """A :class:`~largemodels.models.gpt.GPT` with the weights of another model.
+
+    Args:
+        reference: a ``GPT2LMHeadModel``, ``LlamaForCausalLM`` or ``Qwen3ForCausalLM``; or a folder with one, or its
+            name on the hub, such as "gpt2".
+
+    Raises:
+        ValueError: if the reference has something that our GPT has not; the message says what.
+        FileNotFoundError: if there is no such folder and the hub does not have it, or does not answer.
+    """
+    if isinstance(reference, Path | str):
+        from transformers import AutoModelForCausalLM
+
+        try:
+            reference = AutoModelForCausalLM.from_pretrained(reference)
+        except (OSError, ValueError) as error:  # ValueError: a folder without a configuration
+            raise FileNotFoundError(
+                f"'{reference}' is no folder with a model, and no model of that name could be had from the hub "
+                f"({str(error).partition('.')[0]}). Without the hub there is load_smollm2()."
+            ) from None
+    config = _our_config(reference.config)
+    theirs, state = reference.state_dict(), {}
+    with torch.device("meta"):  # shapes without memory: no time is spent on initial weights
+        model = GPT(config)
+    for name in model.state_dict():
+        names, transposed = _over_there(name, config)
+        pieces = [theirs[their_name].detach() for their_name in names]
+        state[name] = torch.cat([piece.T if transposed else piece for piece in pieces]).contiguous()
+    model.load_state_dict(state, assign=True)
+    return model.train(reference.training)
+
+
+def gpt_to_transformers(model: GPT) -> PreTrainedModel:
+    """The model as a ``GPT2LMHeadModel`` or ``LlamaForCausalLM`` with weights of its own.
+
+    Raises:
+        ValueError: if neither has the same architecture; the message names the field that differs.
+    """
+    from transformers import AutoModelForCausalLM
+
+    reference = AutoModelForCausalLM.from_config(_their_config(model))
+    theirs = reference.state_dict()
+    for name, weight in model.state_dict().items():
+        names, transposed = _over_there(name, model.config)
+        targets = [theirs[their_name].T if transposed else theirs[their_name] for their_name in names]
+        for target, piece in zip(targets, weight.split([len(target) for target in targets]), strict=True):
+            target.copy_(piece)
+    return reference.to(model.token_embedding.weight.dtype).train(model.training)
+
+
+def _kind(config: GPTConfig) -> _Kind:
+    return _GPT2 if config.position == "learned" else _LLAMA
+
+
+def _over_there(name: str, config: GPTConfig) -> tuple[list[str], bool]:
+    """Names over there of one of our tensors, and whether they are stored transposed."""
+    kind = _kind(config)
+    module, _, parameter = name.rpartition(".")
+    prefix = ""
+    if module.startswith("blocks."):
+        _, layer, module = module.split(".", 2)
+        prefix = f"{kind.blocks}.{layer}."
+    transposed = module in kind.transposed and parameter == "weight"
+    return [f"{prefix}{theirs}.{parameter}" for theirs in kind.modules[module]], transposed
+
+
+def _our_config(theirs: PretrainedConfig) -> GPTConfig:
+    """Their configuration in our words; refuses what our GPT has not."""
+    kinds = {"gpt2": _GPT2, "llama": _LLAMA, "qwen3": _LLAMA}
+    if theirs.model_type not in kinds:
+        raise ValueError(f"Models of type {theirs.model_type!r} are not known here; {', '.join(kinds)} are.")
+    kind = kinds[theirs.model_type]
+    wanted = kind.theirs
+    ours = kind.ours | {field: getattr(theirs, name) for field, name in kind.fields.items()}
+    if kind is _LLAMA:
+        rope = theirs.rope_parameters
+        if rope["rope_type"] != "default":
+            raise ValueError(f"Rotary positions of type {rope['rope_type']!r} are not known here.")
+        ours |= {"rope_base": rope["rope_theta"], "qk_norm": theirs.model_type == "qwen3"}
+        wanted = wanted | {"head_dim": theirs.hidden_size // theirs.num_attention_heads}
+        # We have one switch for all biases; Qwen3 never has one inside the two-layer network.
+        wanted |= {"attention_bias": getattr(theirs, "mlp_bias", False)}
+        if theirs.model_type == "qwen3":
+            wanted |= {"use_sliding_window": False}
+    for name, value in wanted.items():
+        if getattr(theirs, name) != value:
+            raise ValueError(f"Our GPT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.")
+    return GPTConfig(**ours)
+
+
+def _their_config(model: GPT) -> PretrainedConfig:
+    """Our configuration in their words; refuses what they have not."""
+    from transformers import GPT2Config, LlamaConfig
+
+    kind, config = _kind(model.config), model.config
+    for name, value in kind.ours.items():
+        if getattr(config, name) != value:
+            raise ValueError(
+                f"No model of transformers with {config.position} positions is known here that has "
+                f"{name} = {getattr(config, name)!r}: it would have to be {value!r}."
+            )
+    theirs = kind.theirs | {name: getattr(config, field) for field, name in kind.fields.items()}
+    theirs |= {"bos_token_id": None, "eos_token_id": None}  # belong to a tokenizer
+    if kind is _GPT2:
+        return GPT2Config(**theirs, embd_pdrop=config.dropout, attn_pdrop=config.dropout)
+    rope = {"rope_type": "default", "rope_theta": config.rope_base}
+    theirs["intermediate_size"] = model.state_dict()["blocks.0.contract.weight"].shape[1]
+    return LlamaConfig(**theirs, rope_parameters=rope, mlp_bias=config.bias, head_dim=config.d_head)

@@ -1,0 +1,1 @@
+"""Text: tokens, generation, and what is measured on it."""

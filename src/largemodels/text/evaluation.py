@@ -1,0 +1,80 @@
+"""What a language model's loss is on a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..models.gpt import GPT
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, tokens: Tensor, context_length: int, *, overlap: int = 0, batch_size: int = 64
+) -> float:
+    """Mean loss over a whole text, in nats a token.
+
+    The text is cut into windows. A token is predicted from those before it in its window, so without overlap the
+    first tokens of a window see next to nothing. With overlap each token but the first ones of the text sees at
+    least ``overlap`` others, which costs time and says more about the model than about the cuts.
+
+    Args:
+        model: has ``loss(inputs, targets)``, a mean over the targets that are not -100.
+        tokens: ``(time,)``, at least ``context_length + 1``; an incomplete last window is left out.
+        context_length: tokens a window.
+        overlap: tokens that a window shares with the one before; they are read, not scored again.
+        batch_size: windows at once.
+
+    Raises:
+        ValueError: if there are too few tokens, or the overlap is no part of a window.
+    """
+    if not 0 <= overlap < context_length:
+        raise ValueError(f"overlap must lie between 0 and context_length - 1, not {overlap}.")
+    if len(tokens) <= context_length:
+        raise ValueError(f"{len(tokens)} tokens are too few for one window of {context_length} and a target.")
+    place = next(model.parameters()).device
+    windows = tokens.unfold(0, context_length + 1, context_length - overlap)  # (n, context_length + 1)
+    inputs, targets = windows[:, :-1], windows[:, 1:].clone()
+    targets[1:, :overlap] = -100
+    mode = model.training
+    model.eval()
+    total, count = 0.0, 0
+    for some_inputs, some_targets in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
+        scored = int((some_targets != -100).sum())
+        total += model.loss(some_inputs.to(place), some_targets.to(place)).item() * scored  # type: ignore[operator]
+        count += scored
+    model.train(mode)
+    return total / count
+
+
+@torch.no_grad()
+def continuation_loss(model: GPT, prompts: Sequence[Tensor], continuations: Sequence[Tensor]) -> float:
+    """What a model pays for continuations, in nats, all tokens together.
+
+    Args:
+        model: the language model.
+        prompts: ``(time,)`` each, at least one token; read, not scored.
+        continuations: ``(n,)`` each, of the same number of texts.
+
+    Raises:
+        ValueError: for an empty prompt, or a text longer than the context of the model.
+    """
+    total, mode = 0.0, model.training
+    model.eval()
+    for prompt, continuation in zip(prompts, continuations, strict=True):
+        if not len(prompt):
+            raise ValueError("A prompt is empty: give at least one token to each.")
+        if not len(continuation):
+            continue
+        text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)
+        if len(text) - 1 > model.config.context_length:
+            raise ValueError(
+                f"{len(text)} tokens are too many for a context of {model.config.context_length}."
+            )
+        targets = text[1:].clone()
+        targets[: len(prompt) - 1] = -100
+        total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)
+    model.train(mode)
+    return total

@@ -1,0 +1,291 @@
+"""Sequences from a language model, one token after the other.
+
+A model gives a distribution over the next token. :func:`generate` draws from it, or takes the likeliest, and goes on;
+:func:`beam_search` looks for a whole continuation that is likely. Both read each token once and keep its keys and
+values (:class:`~largemodels.models.cache.KVCache`). Without sampling they give the tokens that
+``transformers.generate`` gives. For text instead of tokens see :mod:`.writing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from ..models.cache import KVCache
+from ..models.gpt import GPT
+from .fast import Decoder, decodable
+from .sampling import Sampling, penalised
+
+
+def generate(
+    model: GPT,
+    tokens: Tensor,
+    n_new: int,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    generator: torch.Generator | None = None,
+    *,
+    top_p: float | None = None,
+    repetition_penalty: float = 1.0,
+    mask: Tensor | None = None,
+    end_token: int | None = None,
+) -> Tensor:
+    """Continue sequences by sampling.
+
+    When a sequence outgrows the context, the model sees its last ``context_length`` tokens.
+
+    Args:
+        model: the language model.
+        tokens: ``(batch, time)``, at least one token each.
+        n_new: tokens to add.
+        temperature: logits are divided by it; 0 takes the likeliest token each time.
+        top_k: sample among this many likeliest tokens only.
+        generator: source of randomness, on the CPU; the global one if not given.
+        top_p: sample among the fewest likeliest tokens that together have this probability.
+        repetition_penalty: above 1, tokens of the sequence so far become less likely.
+        mask: ``(batch, time)``, false where a prompt is padded on the left; of :func:`pad`.
+        end_token: a row that has written it has ended; the rest of the row is filled with it.
+
+    Returns:
+        ``(batch, time + n_new)``, shorter if all rows have ended.
+
+    Raises:
+        ValueError: for an empty prompt, padding on the right, or an option out of its range.
+    """
+    sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+    return torch.cat(
+        [tokens, *steps(model, tokens, n_new, sampling, generator, mask=mask, end_token=end_token)], dim=1
+    )
+
+
+@torch.no_grad()
+def steps(
+    model: GPT,
+    tokens: Tensor,
+    n_new: int,
+    sampling: Sampling,
+    generator: torch.Generator | None = None,
+    *,
+    mask: Tensor | None = None,
+    end_token: int | None = None,
+) -> Iterator[Tensor]:
+    """As :func:`generate`, but each token comes as soon as it is there.
+
+    Yields:
+        ``(batch, 1)``, ``n_new`` times, or fewer if all rows have ended.
+    """
+    with Reader(model, tokens, n_new, mask) as reader:
+        batch, time = tokens.shape
+        text = torch.cat([tokens, tokens.new_zeros(batch, n_new)], dim=1)  # filled as it grows
+        ended = torch.zeros(batch, 1, dtype=torch.bool, device=tokens.device)
+        for end in range(time, time + n_new):
+            so_far = text.narrow(1, 0, end)  # a view, in a quarter of the time of [:, :end]
+            chosen = sampling.choose(reader.read(so_far), so_far, reader.real(so_far), generator)
+            if end_token is not None:
+                chosen = chosen.masked_fill(ended, end_token)
+                ended = ended | (chosen == end_token)
+            text.narrow(1, end, 1).copy_(chosen)
+            yield chosen
+            if end_token is not None and ended.all():
+                return
+
+
+@torch.no_grad()
+def beam_search(
+    model: GPT,
+    tokens: Tensor,
+    n_new: int,
+    n_beam: int = 4,
+    *,
+    length_penalty: float = 1.0,
+    repetition_penalty: float = 1.0,
+    mask: Tensor | None = None,
+    end_token: int | None = None,
+) -> Tensor:
+    """Look for a continuation that is likely as a whole: always keep the ``n_beam`` likeliest beginnings.
+
+    Args:
+        model: the language model.
+        tokens: ``(batch, time)``, at least one token each.
+        n_new: the most tokens to add.
+        n_beam: beginnings to keep, the beams.
+        length_penalty: continuations compete by log-probability divided by length to this power. As the former is
+            negative, more favours long ones; 0 compares the probabilities themselves.
+        repetition_penalty: as in :func:`generate`, on log-probabilities.
+        mask: as in :func:`generate`.
+        end_token: finishes a continuation; without it all have ``n_new`` tokens.
+
+    Returns:
+        ``(batch, time + n)``, ``n`` at most ``n_new``; shorter rows are filled with ``end_token``.
+
+    Raises:
+        ValueError: as in :func:`generate`, and for ``n_beam`` below 1.
+    """
+    batch, time = _shape(tokens)
+    finished = [_Finished(n_beam, length_penalty) for _ in range(batch)]
+    text = tokens.repeat_interleave(n_beam, dim=0)  # (batch * n_beam, time), grows
+    mask = None if mask is None else mask.repeat_interleave(n_beam, dim=0)
+    first = torch.arange(0, batch * n_beam, n_beam, device=tokens.device)[:, None]  # row of each first beam
+    scores = torch.full((batch, n_beam), -torch.inf, device=tokens.device)  # log-probabilities of the beams
+    scores[:, 0] = 0  # in the beginning all beams are the same: only one goes on
+    with Reader(model, text, n_new, mask) as reader:
+        for length in range(1, n_new + 1):
+            log_probs = reader.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
+            log_probs = penalised(log_probs, text, repetition_penalty, reader.real(text))
+            totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
+            # Of each beam only one continuation ends, so among twice as many there are n_beam that go on.
+            totals, places = totals.topk(2 * n_beam)
+            rows, chosen = places // log_probs.shape[1] + first, places % log_probs.shape[1]
+            ends = chosen == (-1 if end_token is None else end_token)  # no token is -1
+            done = (ends | (length == n_new))[:, :n_beam]  # what ends further down has lost
+            for row, rank in done.nonzero().tolist():
+                whole = torch.cat([text[rows[row, rank], time:], chosen[row, rank, None]])
+                finished[row].add(totals[row, rank].item(), whole)
+            scores, best = totals.masked_fill(ends, -torch.inf).topk(n_beam)  # (batch, n_beam)
+            rows, chosen = rows.gather(1, best).flatten(), chosen.gather(1, best).flatten()
+            text = torch.cat([text[rows], chosen[:, None]], dim=1)
+            reader.select(rows)
+            likeliest = scores[:, 0].tolist()
+            is_open = [some.is_open(score, length) for some, score in zip(finished, likeliest, strict=True)]
+            if not any(is_open):
+                break
+    return _attached(tokens, [some.best(tokens) for some in finished], end_token)
+
+
+def _attached(tokens: Tensor, continuations: list[Tensor], end_token: int | None) -> Tensor:
+    """Prompts ``(batch, time)`` and their continuations, the shorter of which are filled with ``end_token``."""
+    longest = max(map(len, continuations))
+    filled = [
+        torch.cat([some, some.new_full((longest - len(some),), end_token or 0)]) for some in continuations
+    ]
+    return torch.cat([tokens, torch.stack(filled)], dim=1)
+
+
+def _shape(tokens: Tensor) -> tuple[int, int]:
+    """Batch and time of prompts.
+
+    Raises:
+        ValueError: if there is no token.
+    """
+    if tokens.ndim != 2 or not tokens.numel():
+        raise ValueError("The prompt is empty: give (batch, time) tokens, at least one in each row.")
+    batch, time = tokens.shape
+    return batch, time
+
+
+class _Finished:
+    """The best finished continuations of one row, until the beams cannot improve on them any more.
+
+    Args:
+        size: how many to keep.
+        length_penalty: see :func:`beam_search`.
+    """
+
+    def __init__(self, size: int, length_penalty: float) -> None:
+        if size < 1:
+            raise ValueError(f"n_beam must be at least 1, not {size}.")
+        self.size, self.length_penalty = size, length_penalty
+        self.kept: list[tuple[float, Tensor]] = []  # score and tokens, best first
+        self.closed = False
+
+    def add(self, log_prob: float, tokens: Tensor) -> None:
+        """Offer a continuation ``(n,)``."""
+        if not self.closed:
+            self.kept.append((log_prob / len(tokens) ** self.length_penalty, tokens))
+            self.kept = sorted(self.kept, key=lambda pair: -pair[0])[: self.size]
+
+    def is_open(self, log_prob: float, length: int) -> bool:
+        """Whether a beam of this length and log-probability, were it to end now, would be kept.
+
+        It is a heuristic: with a positive length penalty a beam may still rise.
+        """
+        if len(self.kept) == self.size:
+            self.closed |= log_prob / length**self.length_penalty <= self.kept[-1][0]
+        return not self.closed
+
+    def best(self, tokens: Tensor) -> Tensor:
+        """The best continuation, none if nothing was to be added."""
+        return self.kept[0][1] if self.kept else tokens.new_empty(0)
+
+
+class Reader:
+    """A model that reads growing sequences and keeps what it has read; in evaluation mode inside ``with``.
+
+    When a sequence outgrows the context, the place of every token in it changes with each new one, and what is kept is
+    of no use: the last ``context_length`` tokens are read anew each time.
+
+    Args:
+        model: the language model.
+        tokens: ``(batch, time)``, the prompts.
+        n_new: the most tokens that will be added.
+        mask: ``(batch, time)``, false where a prompt is padded on the left.
+    """
+
+    def __init__(self, model: GPT, tokens: Tensor, n_new: int, mask: Tensor | None = None) -> None:
+        if n_new < 0:
+            raise ValueError(f"n_new must be 0 or positive, not {n_new}.")
+        batch, time = _shape(tokens)
+        if mask is not None:
+            if mask.shape != tokens.shape or not mask[:, -1].all():
+                raise ValueError("mask must have the shape of tokens, with padding on the left: see pad().")
+            mask = torch.cat([mask.bool(), mask.new_ones(batch, n_new, dtype=torch.bool)], dim=1)
+        self.model, self.mask = model, mask
+        self.longest = model.config.context_length
+        self.cache: KVCache | None = None
+        if time <= self.longest:
+            self.cache = model.new_cache(batch, min(time + n_new, self.longest))
+        self.decoder: Decoder | None = None
+        if self.cache is not None and mask is None and decodable(model):
+            self.decoder = Decoder(model, self.cache)
+
+    def __enter__(self) -> Reader:
+        self.mode = self.model.training
+        self.model.eval()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.model.train(self.mode)
+
+    def read(self, text: Tensor) -> Tensor:
+        """Logits of the token after ``(batch, time)``, of which only the end is new: ``(batch, vocab_size)``."""
+        time = text.shape[1]
+        if time > self.longest:
+            self.cache = None
+        start = time - self.longest if self.cache is None else self.cache.length
+        mask = None if self.mask is None else self.mask[:, start:time]
+        with torch.inference_mode():  # a seventh quicker than no_grad where the model is small
+            if self.decoder is not None and 0 < start == time - 1 and self.cache is not None:
+                return self.decoder.step(text.select(1, -1))
+            hidden = self.model.hidden(text[:, start:], mask, self.cache)  # (batch, time - start, d_model)
+            return self.model.logits(hidden[:, -1])
+
+    def real(self, text: Tensor) -> Tensor | None:
+        """The mask of ``(batch, time)``, None without padding."""
+        return None if self.mask is None else self.mask[:, : text.shape[1]]
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these rows, ``(batch,)`` indices."""
+        if self.cache is not None:
+            self.cache.select(rows)
+        if self.mask is not None:
+            self.mask = self.mask[rows]
+
+
+def pad(prompts: Sequence[Tensor], token: int = 0) -> tuple[Tensor, Tensor]:
+    """Prompts of different lengths as one batch, padded on the left: all end where the new text begins.
+
+    Args:
+        prompts: ``(time,)`` each.
+        token: what to fill with; the mask hides it.
+
+    Returns:
+        tokens and mask, both ``(batch, longest)``; the mask is false where a row is padded.
+    """
+    longest = max(map(len, prompts))
+    tokens = torch.stack(
+        [torch.cat([some.new_full((longest - len(some),), token), some]) for some in prompts]
+    )
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=tokens.device)[:, None]
+    return tokens, torch.arange(longest, device=tokens.device) >= longest - lengths

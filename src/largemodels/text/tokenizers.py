@@ -1,0 +1,279 @@
+"""From text to integers and back.
+
+Three tokenizers behind one small interface, :class:`Tokenizer`: one token a character; byte pairs learned from a
+text; and any tokenizer of ``transformers``. What they give is the same kind of thing, ``(time,)`` of int64, and text
+is only ever text: a marker such as ``<|endoftext|>`` that a reader writes does not become the control token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from ..files import aside
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Fast
+    from transformers import PreTrainedTokenizerBase
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """What every tokenizer can do; a class need not inherit from it."""
+
+    name: str  # "characters", "byte pairs" or "transformers"
+    end_of_text: int | None  # the token that separates documents, if there is one
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens."""
+        ...
+
+    def encode(self, text: str) -> Tensor:
+        """Tokens of a text: ``(time,)``, int64."""
+        ...
+
+    def decode(self, tokens: Tensor | Sequence[int]) -> str:
+        """The text of a sequence of tokens ``(time,)``."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """All that :func:`load` needs, without code."""
+        ...
+
+
+class CharTokenizer:
+    """One token a character, numbered in the order of their code points.
+
+    Args:
+        text: every character that occurs in it gets a token.
+    """
+
+    name = "characters"
+    end_of_text: int | None = None
+
+    def __init__(self, text: str) -> None:
+        self.characters = "".join(sorted(set(text)))
+        self._tokens = {character: token for token, character in enumerate(self.characters)}
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens."""
+        return len(self.characters)
+
+    def encode(self, text: str) -> Tensor:
+        """Tokens of a text: ``(time,)``, int64.
+
+        Raises:
+            ValueError: if a character has no token.
+        """
+        unknown = sorted(set(text) - self._tokens.keys())
+        if unknown:
+            shown = " ".join(map(repr, unknown[:5]))
+            raise ValueError(f"No token for {shown}: the tokenizer knows {self.vocab_size} characters.")
+        return torch.tensor([self._tokens[character] for character in text], dtype=torch.int64)
+
+    def decode(self, tokens: Tensor | Sequence[int]) -> str:
+        """The text of a sequence of tokens ``(time,)``."""
+        return "".join(self.characters[token] for token in _integers(tokens, self.vocab_size))
+
+    def to_json(self) -> dict[str, Any]:
+        """The characters."""
+        return {"characters": self.characters}
+
+
+class ByteBPE:
+    """Byte pairs: the 256 bytes, and pairs of tokens that were frequent in a text, merged one after the other.
+
+    Sennrich et al., 2016 (https://arxiv.org/abs/1508.07909), on bytes as in GPT-2 (Radford et al., 2019, section
+    2.2), so that there is a token for everything that can be written. Text is first cut at blanks and between
+    letters, digits and signs by GPT-2's pattern; no token crosses a cut. Token 0 is the end of a text.
+
+    Args:
+        fast: the trained tokenizer of the package ``tokenizers``; :meth:`train` makes one.
+    """
+
+    name = "byte pairs"
+
+    def __init__(self, fast: Fast) -> None:
+        self._fast = fast
+        self._fast.encode_special_tokens = True  # a marker in a text is text
+        self.end_of_text: int | None = fast.token_to_id(END_OF_TEXT)
+
+    @classmethod
+    def train(cls, texts: str | Iterable[str], vocab_size: int) -> ByteBPE:
+        """Learn the merges from texts.
+
+        Args:
+            texts: a text, or several; no pair crosses the boundary of two.
+            vocab_size: number of tokens, at least 257: the bytes and the end of a text. Texts without enough
+                repetition give fewer.
+
+        Raises:
+            ValueError: if ``vocab_size`` is below 257.
+        """
+        from tokenizers import Tokenizer as Fast
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+
+        if vocab_size < 257:
+            raise ValueError(f"vocab_size must be at least 257 (256 bytes, end of text), not {vocab_size}.")
+        fast = Fast(models.BPE())
+        fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        fast.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=[END_OF_TEXT],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        fast.train_from_iterator([texts] if isinstance(texts, str) else texts, trainer)
+        return cls(fast)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens."""
+        size: int = self._fast.get_vocab_size()
+        return size
+
+    def encode(self, text: str) -> Tensor:
+        """Tokens of a text: ``(time,)``, int64.
+
+        Raises:
+            ValueError: if the text holds half of a surrogate pair, which no sequence of bytes stands for.
+        """
+        return torch.tensor(self._fast.encode(_valid(text)).ids, dtype=torch.int64)
+
+    def decode(self, tokens: Tensor | Sequence[int]) -> str:
+        """The text of a sequence of tokens ``(time,)``; half a character becomes U+FFFD, the sign �."""
+        return str(self._fast.decode(_integers(tokens, self.vocab_size), skip_special_tokens=False))
+
+    def to_json(self) -> dict[str, Any]:
+        """Vocabulary and merges, in the format of the package ``tokenizers``."""
+        return {"tokenizer": json.loads(self._fast.to_str())}
+
+
+class TransformersTokenizer:
+    """Any fast tokenizer of ``transformers`` behind our interface.
+
+    No token is put before or after a text. Whether ``decode(encode(text))`` is the text depends on the tokenizer:
+    GPT-2's keeps everything; SmolLM2's vocabulary lacks 21 single bytes, so it drops six control characters and the
+    planes 4 to 11, in which Unicode has assigned nothing; BERT's drops case and blanks.
+
+    Args:
+        inner: what ``AutoTokenizer.from_pretrained`` returns; chat templates and the like are found there.
+
+    Raises:
+        ValueError: if it is one of the slow ones, written in Python.
+    """
+
+    name = "transformers"
+
+    def __init__(self, inner: PreTrainedTokenizerBase) -> None:
+        if not getattr(inner, "is_fast", False):
+            raise ValueError(f"{type(inner).__name__} is a slow tokenizer: load it with use_fast=True.")
+        self.inner = inner
+        self.end_of_text: int | None = inner.eos_token_id
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of different tokens, added ones included."""
+        return len(self.inner)
+
+    def encode(self, text: str) -> Tensor:
+        """Tokens of a text: ``(time,)``, int64.
+
+        Raises:
+            ValueError: if the text holds half of a surrogate pair.
+        """
+        ids = self.inner.encode(_valid(text), add_special_tokens=False, split_special_tokens=True)
+        return torch.tensor(ids, dtype=torch.int64)
+
+    def decode(self, tokens: Tensor | Sequence[int]) -> str:
+        """The text of a sequence of tokens ``(time,)``, control tokens included."""
+        ids = _integers(tokens, self.vocab_size)
+        return str(self.inner.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def to_json(self) -> dict[str, Any]:
+        """Vocabulary and merges, the control tokens and the chat template."""
+        return {
+            "tokenizer": json.loads(self.inner.backend_tokenizer.to_str()),
+            "special_tokens": {name: str(token) for name, token in self.inner.special_tokens_map.items()},
+            "chat_template": self.inner.chat_template,
+        }
+
+
+def save(tokenizer: Tokenizer, path: Path | str) -> None:
+    """Write a tokenizer as JSON: aside, then moved into place."""
+    stored = {"largemodels": tokenizer.name} | tokenizer.to_json()
+    with aside(path) as place:
+        place.write_text(json.dumps(stored), encoding="utf-8")
+
+
+def load(path: Path | str) -> Tokenizer:
+    """Read a tokenizer that :func:`save` wrote; nothing in the file is executed.
+
+    Raises:
+        ValueError: if it is not such a file.
+        OSError: if there is no such file.
+    """
+    try:
+        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        name = stored["largemodels"]
+        if name == CharTokenizer.name:
+            return CharTokenizer(stored["characters"])
+        if name not in (ByteBPE.name, TransformersTokenizer.name):
+            raise ValueError(f"unknown kind {name!r}")
+        from tokenizers import Tokenizer as Fast
+
+        try:
+            fast = Fast.from_str(json.dumps(stored["tokenizer"]))
+        except Exception as error:  # the package raises nothing more special
+            raise ValueError(str(error)) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a tokenizer saved by largemodels ({error}).") from None
+    if name == ByteBPE.name:
+        return ByteBPE(fast)
+    from transformers import PreTrainedTokenizerFast
+
+    inner = PreTrainedTokenizerFast(tokenizer_object=fast, **stored["special_tokens"])
+    inner.chat_template = stored["chat_template"]
+    return TransformersTokenizer(inner)
+
+
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """16 hexadecimal digits, the same for tokenizers that give the same tokens."""
+    stored = json.dumps([tokenizer.name, tokenizer.to_json()], sort_keys=True)
+    return hashlib.sha256(stored.encode()).hexdigest()[:16]
+
+
+def _valid(text: str) -> str:
+    """The text, if it can be written as bytes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Character {error.start} of the text, {text[error.start]!r}, is half of a surrogate pair and stands "
+            "for nothing: read the text again with the right encoding."
+        ) from None
+    return text
+
+
+def _integers(tokens: Tensor | Sequence[int], vocab_size: int) -> list[int]:
+    """Tokens as Python integers.
+
+    Raises:
+        ValueError: if one is outside the vocabulary.
+    """
+    integers = tokens.tolist() if isinstance(tokens, Tensor) else [int(token) for token in tokens]
+    if integers and not 0 <= min(integers) <= max(integers) < vocab_size:
+        wrong = next(token for token in integers if not 0 <= token < vocab_size)
+        raise ValueError(f"There is no token {wrong}: the tokenizer has {vocab_size}.")
+    return integers

@@ -1,0 +1,47 @@
+"""How to train, and how long."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+OPTIMIZERS = ("adamw", "muon")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train, and how long: until the steps or the seconds are over, whichever comes first."""
+
+    steps: int | None = None  # updates of the weights
+    learning_rate: float = 1e-3  # AdamW's highest, reached at the end of the warm-up
+    warmup_steps: int = 0  # the learning rate rises linearly over these
+    final_fraction: float = 0.1  # of the learning rate, at the end
+    weight_decay: float = 0.1  # on matrices; biases, norms and other vectors are not decayed
+    betas: tuple[float, float] = (0.9, 0.95)  # decay of AdamW's running means
+    clip_norm: float = 1.0  # the gradient is scaled down to this norm
+    evaluate_every: int = 100  # steps between two evaluations
+    seconds: float | None = None  # of training, without evaluations and saving
+    optimizer: str = "adamw"  # or "muon": Muon for the matrices, AdamW for the rest
+    matrix_learning_rate: float = 0.02  # Muon's highest
+    momentum: float = 0.95  # Muon's
+    accumulate: int = 1  # batches an update, whose gradients are averaged
+    precision: str = "fp32"  # or "bf16": matrix products in bfloat16; the weights stay in fp32
+    compile: bool = False  # torch.compile: slow to start, faster then
+    patience: int | None = None  # evaluations without a new best, after which training stops
+    watch: str = "validation_loss"  # what patience is about: a number that evaluate returns, less is better
+    save_every: int = 100  # steps between two checkpoints: the most that an interruption costs
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.seconds is None:
+            raise ValueError("Say how long to train: steps or seconds.")
+        for name in ("steps", "evaluate_every", "save_every", "accumulate", "patience"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
+        if not 0 <= self.warmup_steps <= (self.steps or math.inf):
+            raise ValueError(f"warmup_steps must lie between 0 and steps, not {self.warmup_steps}.")
+        for name in ("learning_rate", "matrix_learning_rate", "clip_norm", "seconds"):
+            if (value := getattr(self, name)) is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, not {value}.")
+        for name, choices in {"optimizer": OPTIMIZERS, "precision": ("fp32", "bf16")}.items():
+            if (value := getattr(self, name)) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")

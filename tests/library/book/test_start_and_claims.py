@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import largemodels as lm
+from largemodels.book import journal
+from largemodels.book import start as chapter
+
+SCALES = {"smoke": {"steps": 2, "rate": 0.5}, "laptop": {"steps": 1_000, "rate": 0.5}}
+
+
+@pytest.fixture(autouse=True)
+def no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(journal.FILE, raising=False)
+    monkeypatch.setattr(chapter, "_scale", None)
+
+
+def test_start_chooses_the_scale_and_shows_them_all() -> None:
+    setting = lm.start("laptop", 3, **SCALES)
+    assert setting.steps == 1_000
+    assert "| `steps` | 2 | 1,000 |" in setting._repr_markdown_()
+    first = torch.rand(3)
+    lm.start("laptop", 3, **SCALES)
+    assert torch.equal(torch.rand(3), first)
+    with pytest.raises(AttributeError, match="no setting 'stpes'"):
+        setting.stpes  # noqa: B018
+
+
+def test_an_unknown_scale_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="SCALE is 'huge'; this chapter has smoke, laptop"):
+        lm.start("huge", 0, **SCALES)
+
+
+def test_scales_must_have_the_same_settings() -> None:
+    with pytest.raises(ValueError, match="differ in the names rate"):
+        lm.start("smoke", 0, smoke={"steps": 2}, laptop=SCALES["laptop"])
+
+
+def test_a_claim_that_holds_prints_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lm.start("laptop", 0, **SCALES)
+    lm.claim("test loss", 1.61234, 1.5, 1.7, unit="nats")
+    assert capsys.readouterr().out == "claim · test loss = 1.612 nats · within [1.5, 1.7]\n"
+
+
+@pytest.mark.parametrize("value", [1.49, 1.71, math.nan, math.inf])
+def test_a_claim_that_does_not_hold_fails(value: float) -> None:
+    lm.start("laptop", 0, **SCALES)
+    with pytest.raises(lm.ClaimError, match="outside"):
+        lm.claim("test loss", value, 1.5, 1.7)
+
+
+def test_smoke_checks_no_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    lm.start("smoke", 0, **SCALES)
+    lm.claim("test loss", 9.0, 1.5, 1.7)
+    assert "not checked at smoke" in capsys.readouterr().out
+
+
+def test_a_claim_needs_a_scale() -> None:
+    with pytest.raises(RuntimeError, match="Call start before claim"):
+        lm.claim("x", 1, 0, 2)
+
+
+def test_the_journal_holds_scale_data_claims_and_library(tmp_path: Path) -> None:
+    """In a process of its own, since the list of library files is written at its end."""
+    program = """
+import largemodels as lm
+lm.start("laptop", 7, smoke={}, laptop={})
+lm.shakespeare()
+lm.claim("a", 1.0, 0.0, 2.0, unit="s")
+"""
+    path = tmp_path / "journal"
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {journal.FILE: str(path)})
+    entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert entries[0] == {"scale": "laptop", "seed": 7}
+    assert entries[1] == {"data": "shakespeare 0.6"}
+    assert entries[2] == {"claim": {"name": "a", "value": 1.0, "low": 0.0, "high": 2.0, "unit": "s"}}
+    assert {"chapter.py", "journal.py", "data/text.py"} <= entries[3]["library"].keys()
+    assert "models/gpt.py" not in entries[3]["library"]
+
+
+def test_a_failed_claim_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(journal.FILE, str(tmp_path / "journal"))
+    lm.start("laptop", 0, **SCALES)
+    with pytest.raises(lm.ClaimError):
+        lm.claim("a", 3.0, 0.0, 2.0)
+    assert "claim" not in (tmp_path / "journal").read_text(encoding="utf-8")

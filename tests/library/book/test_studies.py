@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from largemodels.book import provenance, studies
+from largemodels.book.provenance import file_hash
+from largemodels.book.studies import Study, StudyError, load
+from largemodels.paths import library_root
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study's script and a data folder that the test may change."""
+    script = tmp_path / "notebooks/9_part/thing_study.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("seeds = [1, 2]\n", encoding="utf-8")
+    monkeypatch.setattr(studies, "script", lambda name: tmp_path / "notebooks" / f"{name}_study.py")
+    monkeypatch.setattr(studies, "data_root", lambda: tmp_path / "data")
+    return script
+
+
+def run(name: str = "9_part/thing", fail_at: int = 99) -> list[int]:
+    """Run a small study; returns the seeds that were really computed."""
+    computed = []
+
+    def compute(seed: int) -> dict[str, float]:
+        if seed == fail_at:
+            raise KeyboardInterrupt
+        computed.append(seed)
+        return {"loss": seed / 10}
+
+    study = Study(name)
+    for seed in (1, 2, 3):
+        study.row(compute, seed=seed)
+    study.save()
+    return computed
+
+
+def test_rows_come_back() -> None:
+    assert run() == [1, 2, 3]
+    rows = load("9_part/thing")
+    assert rows.to_dict("list") == {"seed": [1, 2, 3], "loss": [0.1, 0.2, 0.3]}
+
+
+def test_an_interrupted_study_goes_on() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(fail_at=3)
+    with pytest.raises(StudyError, match="has not been run"):
+        load("9_part/thing")
+    assert run() == [3]
+    assert len(load("9_part/thing")) == 3
+    assert run() == [1, 2, 3]  # a finished study starts anew
+
+
+def test_files_of_a_row_computed_before_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run that ends a study may not import what its first rows needed."""
+    lazily = {"plots.py": file_hash(library_root() / "plots.py")}
+    monkeypatch.setattr(provenance, "loaded", lambda: lazily)
+    with pytest.raises(KeyboardInterrupt):
+        run(fail_at=3)
+    monkeypatch.setattr(provenance, "loaded", dict)
+    assert run() == [3]
+    assert json.loads(studies.path("9_part/thing").read_text(encoding="utf-8"))["hashes"]["library"] == lazily
+
+
+def test_rows_of_other_code_are_not_kept(checkout: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(fail_at=3)
+    checkout.write_text("seeds = [1, 2, 3]\n", encoding="utf-8")
+    assert run() == [1, 2, 3]
+
+
+def test_a_changed_script_is_an_error(checkout: Path) -> None:
+    run()
+    checkout.write_text("seeds = [7]\n", encoding="utf-8")
+    with pytest.raises(
+        StudyError, match=r"thing_study.py changed since the study. Run: make study NAME=9_part/thing"
+    ):
+        load("9_part/thing")
+
+
+def test_a_changed_library_is_an_error() -> None:
+    run()
+    path = studies.path("9_part/thing")
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["hashes"]["library"]["studies.py"] = "0" * 16
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"studies.py changed since"):
+        load("9_part/thing")

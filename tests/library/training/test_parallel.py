@@ -1,0 +1,111 @@
+"""Several processes, started as a reader starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from largemodels.training.parallel import Team
+
+from . import training_program as program
+
+CONFIG = {"steps": 12, "evaluate_every": 1, "save_every": 6, "optimizer": "muon", "accumulate": 2}
+
+
+def start(processes: int, *arguments: object, dropout: float = 0, **config: object) -> tuple[int, str]:
+    """Exit code and stderr of the program of the tests."""
+    started = (
+        []
+        if processes == 1
+        else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    )
+    options = ["--config", json.dumps(CONFIG | config), "--dropout", dropout]
+    done = subprocess.run(
+        [sys.executable, *started, program.__file__, *map(str, [*arguments, *options])],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        timeout=240,
+    )
+    return done.returncode, done.stderr
+
+
+def run(
+    processes: int, folder: Path, *arguments: object, dropout: float = 0, **config: object
+) -> pd.DataFrame:
+    """The history that the program writes."""
+    table = folder.with_suffix(".json")
+    place = "-" if "--sharded" in arguments else folder
+    code, err = start(processes, place, "--history", table, *arguments, dropout=dropout, **config)
+    assert code == 0, err
+    return pd.DataFrame(json.loads(table.read_text()))
+
+
+def test_two_processes_learn_like_one(tmp_path: Path) -> None:
+    alone = run(1, tmp_path / "alone")
+    two = run(2, tmp_path / "two")
+    assert list(two.step) == list(alone.step) == list(range(13))
+    np.testing.assert_allclose(two.training_loss[1:], alone.training_loss[1:], rtol=2e-3)
+    assert two.training_loss.iloc[-1] < two.training_loss.iloc[1] - 0.1
+    saved = sorted(path.name for path in (tmp_path / "two").glob("step-*"))
+    assert saved == ["step-00000006", "step-00000012"]
+    shutil.rmtree(tmp_path / "two" / "step-00000012")
+    again = run(2, tmp_path / "two")
+    pd.testing.assert_frame_equal(again.drop(columns="seconds"), two.drop(columns="seconds"))
+
+
+def test_two_processes_drop_differently_and_learn_as_well(tmp_path: Path) -> None:
+    alone, two = (run(n, tmp_path / f"of{n}", dropout=0.3) for n in (1, 2))
+    assert alone.training_loss.iloc[1] == pytest.approx(two.training_loss.iloc[1], rel=0.05)
+    assert not np.allclose(two.training_loss[1:], alone.training_loss[1:], rtol=2e-3)
+    np.testing.assert_allclose(two.validation_loss, alone.validation_loss, rtol=0.05)
+
+
+def test_weights_that_are_spread_learn_like_whole_ones(tmp_path: Path) -> None:
+    alone = run(1, tmp_path / "alone", optimizer="adamw")
+    spread = run(2, tmp_path / "spread", "--sharded", optimizer="adamw")
+    for loss in ("training_loss", "validation_loss"):
+        np.testing.assert_allclose(spread[loss].dropna(), alone[loss].dropna(), rtol=2e-3)
+    assert spread.validation_loss.iloc[-1] < spread.validation_loss.iloc[0] - 0.1
+
+
+@pytest.mark.parametrize(
+    ("folder", "optimizer", "message"),
+    [
+        ("-", "muon", 'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'),
+        ("run", "adamw", "Weights that are spread over processes cannot be saved here"),
+    ],
+)
+def test_what_spread_weights_cannot_do_is_said(
+    folder: str, optimizer: str, message: str, tmp_path: Path
+) -> None:
+    place = folder if folder == "-" else tmp_path / folder
+    code, err = start(2, place, "--sharded", optimizer=optimizer)
+    assert code != 0 and message in err and 'Traceback (most recent call last):\n  File "<string>' not in err
+
+
+def test_as_many_processes_as_before(tmp_path: Path) -> None:
+    run(2, tmp_path / "run", steps=6)
+    code, err = start(1, tmp_path / "run", steps=6)
+    assert code == 1
+    assert err.splitlines()[-1].endswith("is of 2 processes, these are 1: go on with as many.")
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    team = Team(torch.device("cpu"))
+    batch = (torch.arange(6), torch.arange(12).view(6, 2))
+    assert all(torch.equal(ours, part) for ours, part in zip(team.share(batch), batch, strict=True))
+    team.size, team.rank = 2, 1
+    assert [part.tolist() for part in team.share(batch)] == [[1, 3, 5], [[2, 3], [6, 7], [10, 11]]]
+    team.size = 4
+    with pytest.raises(ValueError, match="A batch of 6 cannot be shared by 4 processes"):
+        team.share({"tokens": batch[0]})
