@@ -17,8 +17,7 @@ import pytest
 import largemodels
 from largemodels.app.runs import RunSettings, load_run, load_settings, prepare_run
 from largemodels.training.checkpoints import CheckpointError
-
-from . import test_faults_training
+from tests.library.training import test_faults_training
 
 SITE = Path(sysconfig.get_paths()["purelib"])
 SOURCE = Path(largemodels.__file__).parents[1]

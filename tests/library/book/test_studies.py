@@ -57,7 +57,7 @@ def test_an_interrupted_study_goes_on() -> None:
 
 def test_files_of_a_row_computed_before_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that ends a study may not import what its first rows needed."""
-    lazily = {"plots.py": file_hash(library_root() / "plots.py")}
+    lazily = {"book/plots.py": file_hash(library_root() / "book/plots.py")}
     monkeypatch.setattr(provenance, "loaded", lambda: lazily)
     with pytest.raises(KeyboardInterrupt):
         run(fail_at=3)
@@ -86,7 +86,7 @@ def test_a_changed_library_is_an_error() -> None:
     run()
     path = studies.path("9_part/thing")
     stored = json.loads(path.read_text(encoding="utf-8"))
-    stored["hashes"]["library"]["studies.py"] = "0" * 16
+    stored["hashes"]["library"]["book/studies.py"] = "0" * 16
     path.write_text(json.dumps(stored), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"studies.py changed since"):
+    with pytest.raises(StudyError, match=r"book/studies.py changed since"):
         load("9_part/thing")
