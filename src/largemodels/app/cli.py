@@ -1,7 +1,7 @@
 """The command line: ``largemodels train | generate | chat | app | data | info``.
 
-Exit codes: 0, done; 1, it could not be done; 2, it was asked for in a wrong way; 130, interrupted. Whatever goes wrong
-is one line on stderr. Modules load inside the commands, so that ``--help`` does not wait for torch.
+Exit codes: 0, success; 1, failure; 2, wrong usage; 130, interrupted. Every error is one line on stderr. Modules are
+imported inside the commands, so that ``--help`` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "runs/shakespeare"
 SMOLLM2 = "smollm2"
 DEBUG = "LARGEMODELS_DEBUG"
-_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # what all that Typer refuses has in common
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base class of Typer's usage errors
 
 app = typer.Typer(
-    help="Train language models on your own computer, and write with them. Begin with: largemodels train",
+    help="Train language models on your own computer and generate text with them. Begin with: largemodels train",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,7 +39,7 @@ app.add_typer(data_app, name="data", invoke_without_command=True)
 
 
 def main() -> None:
-    """Run the command that ``sys.argv`` holds, and exit."""
+    """Run the command in ``sys.argv`` and exit."""
     sys.exit(run())
 
 
@@ -47,12 +47,12 @@ def run(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code.
 
     Args:
-        arguments: of the command; None: those of the process.
+        arguments: the command's arguments; None: those of the process.
     """
     try:
         code = app(args=arguments, prog_name="largemodels", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our output has seen enough: `largemodels generate | head`
+    except BrokenPipeError:  # nobody reads our output any more: `largemodels generate | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (_Stopped, KeyboardInterrupt, typer.Abort) as stopped:
@@ -69,39 +69,39 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 class _Stopped(Exception):
-    """A training was interrupted, and says what it saved; Typer would swallow a KeyboardInterrupt."""
+    """Training was interrupted; the message says what was saved. Typer would swallow a KeyboardInterrupt."""
 
 
 def _refused(error: Any) -> str:
-    """What Typer refuses, and where the help of that command is."""
+    """Typer's error message, and how to get the help of that command."""
     said = error.format_message().rstrip()
     end = "" if said.endswith((".", "?", "!")) else "."
     return f"{said}{end} Help: {error.ctx.command_path if error.ctx else 'largemodels'} --help"
 
 
 def _explained(error: Exception) -> str:
-    """What an error says; more about those that were not foreseen."""
+    """The message of an error, with more detail for errors that were not foreseen."""
     if isinstance(error, ModuleNotFoundError):
         return f"The package {error.name!r} is missing. Run: pip install 'largemodels[reference]'"
     if isinstance(error, OSError | FloatingPointError) or type(error).__module__.startswith("largemodels."):
         return str(error)
-    return f"{type(error).__name__}: {error} With {DEBUG}=1 it says where."
+    return f"{type(error).__name__}: {error} Set {DEBUG}=1 to see where."
 
 
 def _fail(message: str, code: int) -> int:
-    """Say in one line what is wrong. What all processes under torchrun have in common, the first of them says."""
+    """Print an error as one line. Under torchrun, an error that all processes share is printed by the first."""
     if code == 1 or _first():
         print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
     return code
 
 
 def _first() -> bool:
-    """Whether this is the only process, or the first of those that torchrun started."""
+    """Whether this is the only process, or rank 0 under torchrun."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def _say(text: str) -> None:
-    """A line on stderr, where it does not mix with the text that is written; under torchrun by the first process."""
+    """Print a line on stderr, apart from the generated text; under torchrun only rank 0 prints."""
     if _first():
         print(text, file=sys.stderr)
 
@@ -126,9 +126,9 @@ def train(
     precision: options.Precision = "fp32",
     seed: options.TrainingSeed = 0,
 ) -> None:
-    """Train a GPT on a text; without any options on Shakespeare, in a few minutes.
+    """Train a GPT on a text: by default on Shakespeare, in a few minutes.
 
-    The run is saved as it goes. The same command goes on with one that was interrupted.
+    The run is saved as it goes. If it is interrupted, the same command resumes it.
     """
     from ..training.interrupts import Interrupted
     from .runs import prepare_run, recipe_for, settings_for, train_run
@@ -142,17 +142,17 @@ def train(
     name = Path(data).resolve().stem if Path(data).exists() else data
     folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
     prepare_run(folder, settings)
-    _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command goes on.")
+    _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
     try:
         history = train_run(folder, settings, recipe)
     except Interrupted as stopped:
-        raise _Stopped(f"{stopped} The same command goes on.") from None
+        raise _Stopped(f"{stopped} The same command resumes.") from None
     if _first():
         _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
 
 
 def _report(folder: Path, last: dict[str, Any]) -> None:
-    """What came of a training, and what to do next."""
+    """Print the result of a training run, and what to do next."""
     import torch
 
     from ..text.writing import complete
@@ -164,9 +164,9 @@ def _report(folder: Path, last: dict[str, Any]) -> None:
     unit = "character" if tokenizer.name == "characters" else "token"
     print(
         f"{int(last['step']):,} steps in {last['seconds']:,.0f} s, {model.n_parameters():,} parameters.\n"
-        f"On text that it has not seen its loss is {last['validation_loss']:.3f} nats a {unit} (natural logarithms; "
-        f"0 would be certainty); guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
-        f"It writes:\n\n{sample.strip()}\n\nNext:\n"
+        f"Validation loss: {last['validation_loss']:.3f} nats per {unit} (natural logarithms; 0 would be certainty); "
+        f"guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
+        f"A sample:\n\n{sample.strip()}\n\nNext:\n"
         f'  largemodels generate "The king" --model {folder}\n  largemodels info {folder}'
     )
 
@@ -186,14 +186,14 @@ def _open(name: str) -> tuple[GPT, Tokenizer]:
 
 
 def _note_length(tokens: int, model: GPT) -> None:
-    """Say that a prompt is not seen as a whole."""
+    """Say that the model does not see the whole prompt."""
     longest = model.config.context_length
     if tokens > longest:
-        _say(f"Note: the prompt has {tokens} tokens, the model sees the last {longest}.")
+        _say(f"Note: the prompt has {tokens} tokens; the model sees only the last {longest}.")
 
 
 def _given(context: typer.Context, *names: str) -> list[str]:
-    """Those of the options that the command line has, as they are written there."""
+    """The options among these that were given on the command line, as they are written there."""
     sources = {name: context.get_parameter_source(name) for name in names}
     return [
         f"--{name.replace('_', '-')}"
@@ -219,7 +219,7 @@ def generate(
 ) -> None:
     """Continue a text.
 
-    The text goes to stdout, everything else to stderr.
+    The text goes to stdout; everything else goes to stderr.
     """
     import torch
 
@@ -235,7 +235,7 @@ def generate(
     if tokens < 1 or samples < 1 or beams < 1:
         raise ValueError("--tokens, --samples and --beams must be at least 1.")
     if beams > 1 and (given := _given(context, "samples", "seed", "temperature", "top_k", "top_p")):
-        raise ValueError(f"--beams draws nothing: leave out {', '.join(given)}.")
+        raise ValueError(f"--beams does not sample: leave out {', '.join(given)}.")
     gpt, tokenizer = _open(model)
     _note_length(len(tokenizer.encode(prompt)), gpt)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -266,7 +266,7 @@ def chat(
     top_p: options.TopP = 0.95,
     repetition_penalty: options.Penalty = 1.1,
 ) -> None:
-    """Talk with a model that has learnt to answer. An empty line or Ctrl-D ends it."""
+    """Chat with an instruction-tuned model. An empty line or Ctrl-D ends the conversation."""
     import torch
 
     from ..text.sampling import Sampling
@@ -294,7 +294,7 @@ def chat(
 
 
 def _ask() -> str:
-    """The next line of the user; empty at the end."""
+    """The user's next line; empty at the end of the input."""
     try:
         return input("> " if sys.stdin.isatty() else "").strip()
     except EOFError:
@@ -310,19 +310,19 @@ def serve_app(
     at_once: options.AtOnce = 2,
     waiting: options.Waiting = 32,
 ) -> None:
-    """Open a page for the browser that continues texts."""
+    """Serve a web page that continues texts."""
     from .pages import AppConfig, Writer, gradio, serve
 
     config = AppConfig(max_tokens=tokens, at_once=at_once, waiting=waiting)
     gradio()  # says what is missing before anything is loaded
     writer = Writer({name: _open(name) for name in model or _models_there()}, config)
     if host not in ("127.0.0.1", "localhost"):
-        _say(f"Note: whoever can reach {host} can write with your models; there is no password.")
+        _say(f"Note: anyone who can reach {host} can use your models; there is no password.")
     serve(writer, host, port, _say)
 
 
 def _models_there() -> list[str]:
-    """Names of the models that need not be fetched or trained first."""
+    """Names of the models that are ready to use."""
     from ..data.registry import DataError, files
     from .runs import TOKENIZER
 
@@ -381,7 +381,7 @@ def data_card(name: options.DataName) -> None:
 
 @app.command()
 def info(run: options.RunFolder = None) -> None:
-    """Say what is installed, or what a run is."""
+    """Show what is installed, or describe a run."""
     if run is not None:
         return _describe(run)
     import torch
@@ -400,7 +400,7 @@ def info(run: options.RunFolder = None) -> None:
 
 
 def _describe(folder: Path) -> None:
-    """What a run was asked for, and how far it is."""
+    """Print the settings and the progress of a run."""
     from dataclasses import asdict
 
     from ..training.checkpoints import load_record
@@ -416,6 +416,6 @@ def _describe(folder: Path) -> None:
         "seconds": f"{progress['seconds']:,.0f}",
     }
     if progress["rows"]:
-        facts["validation_loss"] = f"{progress['rows'][-1]['validation_loss']:.3f} nats a token"
+        facts["validation_loss"] = f"{progress['rows'][-1]['validation_loss']:.3f} nats per token"
     for name, value in facts.items():
         print(f"{name:16} {value}")

@@ -1,4 +1,4 @@
-"""The options of the command line, with what ``--help`` says about each."""
+"""The options of the command line and their help texts."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-MODEL, TRAINING, CHOICE = "The model", "The training", "How tokens are chosen"
+MODEL, TRAINING, CHOICE = "Model", "Training", "Sampling"
 MAX_SEED = 2**63 - 1
-# Names in models/presets.py, here once more, since to import them takes the seconds that torch takes.
+# The names in models/presets.py. They are repeated here because importing them would import torch, which takes seconds.
 PRESETS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "modern", "smollm2-135m")
 
 # largemodels train
 Data = Annotated[
     str,
     Argument(
-        help="shakespeare, wikipedia, wikipedia-fr, wikipedia-es, or a text file or folder of your own."
+        help="shakespeare, wikipedia, wikipedia-fr, wikipedia-es, or the path of your own text file or folder."
     ),
 ]
 Out = Annotated[
@@ -24,95 +24,110 @@ Out = Annotated[
     Option(
         "--out",
         "-o",
-        help="Folder of the run. An interrupted run that is there goes on. Default: runs/DATA; at another scale than "
-        "laptop runs/DATA-SCALE.",
+        help="Folder of the run. If it holds an interrupted run, training resumes. Default: runs/DATA, or "
+        "runs/DATA-SCALE at a scale other than laptop.",
     ),
 ]
 Scale = Annotated[
     str,
-    Option(help="smoke: seconds. laptop: minutes on two cores. gpu: 11 million parameters, for a GPU."),
+    Option(
+        help="smoke: takes seconds. laptop: takes minutes on two cores. gpu: 11 million parameters, for a GPU."
+    ),
 ]
 TokenizerKind = Annotated[
     str | None,
-    Option(help="characters, or bytes: frequent pairs of bytes. Default: characters.", rich_help_panel=MODEL),
+    Option(help="characters, or bytes (byte-pair encoding). Default: characters.", rich_help_panel=MODEL),
 ]
 VocabSize = Annotated[
-    int | None, Option(help="Number of tokens, for bytes. Default: 2048.", rich_help_panel=MODEL)
+    int | None, Option(help="Vocabulary size of the bytes tokenizer. Default: 2048.", rich_help_panel=MODEL)
 ]
 Preset = Annotated[
     str | None,
     Option(
-        help=f"Architecture, any of {', '.join(PRESETS)}; the sizes are set apart. Default: modern.",
+        help=f"Architecture: one of {', '.join(PRESETS)}. The sizes are set by the options below. Default: modern.",
         rich_help_panel=MODEL,
     ),
 ]
-NLayer = Annotated[int | None, Option(help="Blocks.", rich_help_panel=MODEL)]
-NHead = Annotated[int | None, Option(help="Attention heads in a block.", rich_help_panel=MODEL)]
-DModel = Annotated[int | None, Option(help="Width, a multiple of the heads.", rich_help_panel=MODEL)]
-ContextLength = Annotated[
-    int | None, Option(help="The most tokens it can see at once.", rich_help_panel=MODEL)
+NLayer = Annotated[int | None, Option(help="Number of blocks.", rich_help_panel=MODEL)]
+NHead = Annotated[int | None, Option(help="Attention heads per block.", rich_help_panel=MODEL)]
+DModel = Annotated[
+    int | None, Option(help="Width of the model, a multiple of the number of heads.", rich_help_panel=MODEL)
 ]
-Steps = Annotated[int | None, Option(help="Updates of the weights.", rich_help_panel=TRAINING)]
+ContextLength = Annotated[int | None, Option(help="Context length in tokens.", rich_help_panel=MODEL)]
+Steps = Annotated[
+    int | None, Option(help="Training steps (updates of the weights).", rich_help_panel=TRAINING)
+]
 Seconds = Annotated[
     float | None,
-    Option(help="Train for so long; with --steps, for what is over first.", rich_help_panel=TRAINING),
+    Option(help="Time limit for training; with --steps, whichever comes first.", rich_help_panel=TRAINING),
 ]
-BatchSize = Annotated[int | None, Option(help="Pieces of text in an update.", rich_help_panel=TRAINING)]
+BatchSize = Annotated[int | None, Option(help="Sequences per batch.", rich_help_panel=TRAINING)]
 Optimizer = Annotated[str, Option(help="muon, or adamw.", rich_help_panel=TRAINING)]
 LearningRate = Annotated[
     float | None,
     Option(
-        help="AdamW's, which with muon moves all but the matrices. Default: 0.005.", rich_help_panel=TRAINING
+        help="Peak learning rate of AdamW. With muon, AdamW updates everything but the matrices. Default: 0.005.",
+        rich_help_panel=TRAINING,
     ),
 ]
-Precision = Annotated[str, Option(help="fp32, or bf16: faster on most GPUs.", rich_help_panel=TRAINING)]
+Precision = Annotated[
+    str, Option(help="fp32, or bf16, which is faster on most GPUs.", rich_help_panel=TRAINING)
+]
 TrainingSeed = Annotated[
     int,
-    Option("--seed", min=0, max=MAX_SEED, help="Of weights and batches.", rich_help_panel=TRAINING),
+    Option(
+        "--seed",
+        min=0,
+        max=MAX_SEED,
+        help="Seed of the initial weights and of the batches.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 
 # largemodels generate, chat
 ModelName = Annotated[
     str,
-    Option(
-        "--model", "-m", help="Folder that `largemodels train` wrote; or smollm2, a model trained by others."
-    ),
+    Option("--model", "-m", help="Folder of a run, or smollm2, the pretrained SmolLM2-135M-Instruct."),
 ]
 Prompt = Annotated[
     str,
-    Argument(help="What the text begins with. Default: the beginning of a line.", show_default=False),
+    Argument(help="Beginning of the text. Default: an empty line.", show_default=False),
 ]
-Tokens = Annotated[int, Option("--tokens", "-n", help="The most tokens to write.")]
-Samples = Annotated[int, Option("--samples", "-s", help="Texts to write, all at once.")]
-Seed = Annotated[int | None, Option(min=0, max=MAX_SEED, help="Makes a text repeatable.")]
-Stop = Annotated[list[str] | None, Option(help="End before this string; can be given several times.")]
+Tokens = Annotated[int, Option("--tokens", "-n", help="Maximum number of tokens to generate.")]
+Samples = Annotated[int, Option("--samples", "-s", help="Number of texts to generate, as one batch.")]
+Seed = Annotated[int | None, Option(min=0, max=MAX_SEED, help="Seed that makes the text reproducible.")]
+Stop = Annotated[list[str] | None, Option(help="Stop before this string; may be repeated.")]
 Temperature = Annotated[
     float,
     Option(
         "--temperature",
         "-t",
-        help="0: always the likeliest token. 1: as often as the model says. Above 1: wilder.",
+        help="0: always the most likely token. 1: the model's own distribution. Above 1: more random.",
         rich_help_panel=CHOICE,
     ),
 ]
-TopK = Annotated[int | None, Option(help="Only the K likeliest tokens.", rich_help_panel=CHOICE)]
+TopK = Annotated[
+    int | None, Option(help="Sample from the K most likely tokens only.", rich_help_panel=CHOICE)
+]
 TopP = Annotated[
     float | None,
-    Option(help="Only the likeliest tokens that have the probability P together.", rich_help_panel=CHOICE),
+    Option(
+        help="Sample from the smallest set of tokens whose probabilities add up to P.", rich_help_panel=CHOICE
+    ),
 ]
 Penalty = Annotated[
     float,
     Option(
         "--repetition-penalty",
-        help="Above 1: tokens that have occurred are less likely.",
+        help="Above 1: tokens that have already occurred become less likely.",
         rich_help_panel=CHOICE,
     ),
 ]
 Beams = Annotated[
     int,
     Option(
-        help="Draw nothing; look for a likely text, with so many beginnings at a time. Above 1 it goes without "
-        "--samples, --seed, --temperature, --top-k and --top-p.",
+        help="Number of beams: above 1, beam search instead of sampling, without --samples, --seed, --temperature, "
+        "--top-k and --top-p.",
         rich_help_panel=CHOICE,
     ),
 ]
@@ -123,16 +138,16 @@ AppModels = Annotated[
     Option(
         "--model",
         "-m",
-        help="Folder of a run, or smollm2; can be given several times. Default: what is in runs/, and smollm2.",
+        help="Folder of a run, or smollm2; may be repeated. Default: every run in runs/, and smollm2.",
     ),
 ]
 Host = Annotated[
-    str, Option(help="127.0.0.1: this computer alone. 0.0.0.0: whoever can reach this computer.")
+    str, Option(help="Address to listen on. 127.0.0.1: this computer only. 0.0.0.0: anyone who can reach it.")
 ]
-Port = Annotated[int | None, Option(help="Default: the first free one from 7860 on.")]
-MaxTokens = Annotated[int, Option("--tokens", "-n", help="The most tokens that a reader can ask for.")]
-AtOnce = Annotated[int, Option(help="Texts that are written side by side; the other readers wait.")]
-Waiting = Annotated[int, Option(help="The most readers that wait.")]
+Port = Annotated[int | None, Option(help="Port. Default: the first free one from 7860.")]
+MaxTokens = Annotated[int, Option("--tokens", "-n", help="Maximum number of tokens that a user can request.")]
+AtOnce = Annotated[int, Option(help="Texts generated at the same time; other requests wait.")]
+Waiting = Annotated[int, Option(help="Maximum number of waiting requests.")]
 
 # largemodels data, info
 Weights = Annotated[bool, Option("--weights", help="The trained weights (93 MB) instead of the data sets.")]

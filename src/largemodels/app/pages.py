@@ -1,9 +1,9 @@
-"""A page in the browser that continues a reader's text: ``largemodels app``.
+"""A web page that continues a user's text: ``largemodels app``.
 
-The page is made by Gradio (Abid et al., 2019, https://arxiv.org/abs/1906.02569). What is ours: a text appears while it
-is being written, a reader can stop it, and many readers share one computer. A few texts are written at once, the
-other readers wait in a queue, and each has their own generator, cache and random numbers, so that no text gets into
-another. The page asks no other computer for anything, and keeps nothing of what is written.
+The page is built with Gradio (Abid et al., 2019, https://arxiv.org/abs/1906.02569). This module adds streaming, a stop
+button, and fair use of one computer by many users: a few texts are generated at a time, further requests wait in a
+queue, and each request has its own generator, cache and random numbers, so that requests cannot affect each other. The
+page contacts no other computer and stores nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..text.writing import stream
 if TYPE_CHECKING:
     from gradio import Blocks
 
-# How tokens are chosen: the name in the page, and the fields of Sampling that it sets.
+# The decoding methods: their names on the page, and the fields of Sampling that each sets.
 CHOICES: dict[str, tuple[str, ...]] = {
     "likeliest token": (),
     "temperature": ("temperature",),
@@ -34,7 +34,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "top-p": ("temperature", "top_p"),
 }
 
-# Gradio writes the ends of its sliders in a grey that is too light to read.
+# Gradio prints the limits of its sliders in a grey that is too light to read.
 _LEGIBLE = ".min_value, .max_value { color: var(--body-text-color) !important; }"
 _FIELDS = ("temperature", "top_k", "top_p")
 
@@ -45,12 +45,12 @@ class AppError(RuntimeError):
 
 @dataclass(frozen=True)
 class AppConfig:
-    """What the app allows."""
+    """Limits of the app."""
 
-    max_tokens: int = 300  # the most tokens of a text
-    max_prompt: int = 1_024  # the most tokens of a prompt; a model with a shorter context allows fewer
-    at_once: int = 2  # texts that are written side by side
-    waiting: int = 32  # readers in the queue; whoever comes then is asked to try later
+    max_tokens: int = 300  # maximum tokens to generate per request
+    max_prompt: int = 1_024  # maximum tokens of a prompt; less if the model's context is shorter
+    at_once: int = 2  # requests served at the same time
+    waiting: int = 32  # requests in the queue; further ones are asked to try later
     refresh: float = 0.05  # seconds between two updates of the page
 
     def __post_init__(self) -> None:
@@ -62,10 +62,10 @@ class AppConfig:
 
 
 class Writer:
-    """What the page calls: checks what a reader asks for, and writes.
+    """What the page calls: it checks a request and generates the text.
 
     Args:
-        models: by the name that the page shows, each with its tokenizer.
+        models: models and their tokenizers, by the name that the page shows.
         config: limits.
     """
 
@@ -73,7 +73,7 @@ class Writer:
         if not models:
             raise ValueError("The app needs at least one model.")
         self.models, self.config = models, config
-        self.running = 0  # texts that are being written now
+        self.running = 0  # requests being served now
         self._lock = threading.Lock()
 
     def write(
@@ -90,18 +90,18 @@ class Writer:
         """Continue a text.
 
         Args:
-            prompt: not empty, at most ``max_prompt`` tokens and what the model can see.
+            prompt: not empty; at most ``max_prompt`` tokens, and no longer than the model's context.
             model: a name among the models.
-            choice: a name in :data:`CHOICES`; the next three count where it names them.
+            choice: a name in :data:`CHOICES`; the next three arguments are used where it names them.
             temperature: see :class:`.sampling.Sampling`.
             top_k: the same.
             top_p: the same.
-            tokens: the most to write, at most ``max_tokens``.
-            seed: a whole number makes a text repeatable; None and "" give another one each time.
+            tokens: maximum number of tokens to generate, at most ``max_tokens``.
+            seed: a whole number makes the text reproducible; with None or "" it differs each time.
 
         Yields:
-            the text so far, prompt included, and a line on how it stands. A wish that cannot be granted is one such
-            line beside an empty text.
+            the text so far, prompt included, and a status line. A request that is refused yields one status line and
+            an empty text.
         """
         refusal = self._refusal(prompt, model, choice, tokens, str(seed or 0))
         if refusal:
@@ -121,7 +121,7 @@ class Writer:
             yield from self._pieces(prompt, pieces)
 
     def _pieces(self, text: str, pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
-        """The growing text, now and then; at the end what it took."""
+        """The growing text, at intervals; at the end, how long it took."""
         began = shown = time.perf_counter()
         first, n = 0.0, 0
         yield text, "Reading the prompt …"
@@ -132,7 +132,7 @@ class Writer:
             if now - shown >= self.config.refresh or n == 1:
                 shown = now
                 yield text, f"{n} tokens …"
-        n -= 1  # the last piece is what was left, without a token of its own
+        n -= 1  # the last piece is the remainder, without a token of its own
         seconds = time.perf_counter() - began
         yield (
             text,
@@ -141,11 +141,15 @@ class Writer:
         )
 
     def _refusal(self, prompt: str, model: str, choice: str, tokens: int, seed: str) -> str:
-        """Why a wish cannot be granted; empty if it can."""
+        """Why a request is refused; empty if it is not."""
         if not prompt.strip():
-            return "The prompt is empty: write a few words that the text shall begin with."
+            return "The prompt is empty: write a few words for the text to begin with."
         if model not in self.models or choice not in CHOICES:
-            return f"There is no {model!r}." if model not in self.models else f"There is no way {choice!r}."
+            return (
+                f"There is no model {model!r}."
+                if model not in self.models
+                else f"There is no decoding method {choice!r}."
+            )
         if not 1 <= tokens <= self.config.max_tokens:
             return f"The number of tokens must lie between 1 and {self.config.max_tokens}."
         if not seed.strip().isdecimal() or int(seed) >= 2**63:
@@ -153,13 +157,15 @@ class Writer:
         gpt, tokenizer = self.models[model]
         longest = min(self.config.max_prompt, gpt.config.context_length)
         try:
-            # A token is seldom more than 20 characters: what is far too long is not even cut into tokens.
+            # A token is rarely longer than 20 characters: a prompt that is far too long is not even tokenised.
             length = len(tokenizer.encode(prompt)) if len(prompt) <= 20 * longest else None
         except ValueError as error:
             return str(error)
         if length is None or length > longest:
             has = f"{len(prompt):,} characters" if length is None else f"{length:,} tokens"
-            return f"The prompt is too long: it has {has}, and {model} takes {longest:,} tokens. Shorten it."
+            return (
+                f"The prompt is too long: it has {has}, and {model} accepts {longest:,} tokens. Shorten it."
+            )
         return ""
 
     @contextmanager
@@ -168,13 +174,13 @@ class Writer:
             self.running += 1
         try:
             yield
-        finally:  # also if the reader stops or leaves: Gradio then closes the generator
+        finally:  # also if the user stops it or leaves: Gradio then closes the generator
             with self._lock:
                 self.running -= 1
 
 
 def gradio() -> ModuleType:
-    """The package Gradio, told not to report to its makers.
+    """The package Gradio, with its usage reports switched off.
 
     Raises:
         AppError: if it is not installed.
@@ -195,7 +201,7 @@ def page(writer: Writer) -> Blocks:
     """
     gr, config, names = gradio(), writer.config, list(writer.models)
     with gr.Blocks(title="Large Models at Work", analytics_enabled=False) as blocks:
-        gr.Markdown("# A text, continued\nWrite a beginning. The model goes on, one token after the other.")
+        gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 prompt = gr.Textbox(label="Beginning", lines=3, max_lines=8, elem_id="prompt")
@@ -203,16 +209,18 @@ def page(writer: Writer) -> Blocks:
                     go = gr.Button("Write", variant="primary")
                     stop = gr.Button("Stop")
                 text = gr.Textbox(label="Text", lines=12, max_lines=24, interactive=False, elem_id="text")
-                state = gr.Textbox(label="State", lines=2, interactive=False, elem_id="state")
+                state = gr.Textbox(label="Status", lines=2, interactive=False, elem_id="state")
             with gr.Column(scale=1, min_width=280):
                 model = gr.Dropdown(names, value=names[0], label="Model", filterable=False)
-                choice = gr.Radio(list(CHOICES), value="top-p", label="How a token is chosen")
+                choice = gr.Radio(list(CHOICES), value="top-p", label="Decoding method")
                 temperature = gr.Slider(0.1, 2.0, 0.8, step=0.05, label="Temperature")
-                top_k = gr.Slider(1, 200, 50, step=1, label="k: only so many tokens", visible=False)
-                top_p = gr.Slider(0.05, 1.0, 0.95, step=0.05, label="p: only so much probability")
+                top_k = gr.Slider(1, 200, 50, step=1, label="k: number of candidate tokens", visible=False)
+                top_p = gr.Slider(0.05, 1.0, 0.95, step=0.05, label="p: total probability of the candidates")
                 most = config.max_tokens
-                tokens = gr.Slider(1, most, min(200, most), step=1, label="Tokens to write")
-                seed = gr.Textbox(label="Seed", placeholder="empty: another text each time", elem_id="seed")
+                tokens = gr.Slider(1, most, min(200, most), step=1, label="Tokens to generate")
+                seed = gr.Textbox(
+                    label="Seed", placeholder="empty: a different text each time", elem_id="seed"
+                )
         writing = gr.on(
             [go.click, prompt.submit],
             writer.write,
@@ -233,25 +241,25 @@ def page(writer: Writer) -> Blocks:
 
 @contextmanager
 def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) -> Iterator[str]:
-    """Serve the page; gives its address, and ends with the block.
+    """Serve the page until the block ends; yields its address.
 
     Args:
         writer: what the page calls.
-        host: the default is heard by this computer alone; "0.0.0.0" by every computer that can reach it.
-        port: None: the first free one from 7860 on.
+        host: by default only this computer can connect; with "0.0.0.0", any computer that can reach it.
+        port: None: the first free one from 7860.
 
     Raises:
         AppError: if Gradio is missing, or the port is taken.
     """
     blocks = page(writer)
-    # Fonts of the reader's system: Gradio's own themes may ask for fonts from elsewhere. A darker button is legible.
+    # The system's fonts: Gradio's own themes may request fonts from elsewhere. The darker button is legible.
     theme = gradio().themes.Default(
         primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
     )
     theme.set(
         button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800"
     )
-    # Texts written side by side share the cores; more threads than cores wait for each other.
+    # Simultaneous requests share the cores; more threads than cores would wait for each other.
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // writer.config.at_once))
     try:
@@ -286,8 +294,8 @@ def serve(writer: Writer, host: str, port: int | None, say: Callable[[str], Any]
         writer: see :func:`serving`.
         host: the same.
         port: the same.
-        say: takes the line that names the address.
+        say: called with the line that names the address.
     """
     with serving(writer, host, port) as address, suppress(KeyboardInterrupt):
-        say(f"The app is at {address} Ctrl-C ends it.")
+        say(f"The app is at {address} Press Ctrl-C to stop it.")
         threading.Event().wait()

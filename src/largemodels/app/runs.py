@@ -1,7 +1,7 @@
-"""A GPT trained on a text, as a folder: what ``largemodels train`` makes, and what the other commands open.
+"""A run: the folder that ``largemodels train`` writes and the other commands open.
 
-A folder holds what was asked for (``settings.json``), the tokenizer, the encoded text, and the checkpoints of
-:mod:`.checkpoints`. To train into it once more goes on where the last training stopped.
+It holds the settings (``settings.json``), the tokenizer, the encoded text, and the checkpoints of :mod:`.checkpoints`.
+Training into the same folder again resumes where the last training stopped.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ CORPORA: dict[str, Callable[[], Corpus]] = {
 }
 TOKENIZERS = ("characters", "bytes")
 SETTINGS, TOKENIZER, ENCODED = "settings.json", "tokenizer.json", "train.tokens"
-LOCK = ".preparing.lock"  # held while a folder is prepared; the one of its training is another
-N_VALIDATION = 20_000  # tokens that are looked at now and then during the training
+LOCK = ".preparing.lock"  # held while a folder is prepared; training holds another lock
+N_VALIDATION = 20_000  # tokens of the validation text that the evaluations during training use
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run is made of. The defaults train in a few minutes on two cores."""
+    """The settings of a run. With the defaults it trains in a few minutes on two cores."""
 
     data: str = "shakespeare"  # a name in CORPORA, or the path of a text file or a folder of such
     tokenizer: str = "characters"  # or "bytes": byte pairs
@@ -76,7 +76,7 @@ class RunSettings:
         self.model_config(vocab_size=1)  # checks preset and sizes
 
     def model_config(self, vocab_size: int) -> GPTConfig:
-        """The model, for as many tokens as the tokenizer has."""
+        """The configuration of the model, given the size of the vocabulary."""
         return preset(
             self.preset,
             vocab_size=vocab_size,
@@ -89,9 +89,9 @@ class RunSettings:
         )
 
 
-# The scales of the chapters: a few seconds to see that it works; minutes on two cores; and one GPU, where the sizes are
-# those of nanoGPT's recipe for characters (Karpathy, https://github.com/karpathy/nanoGPT).
-SCALES: dict[str, tuple[dict[str, int], int]] = {  # sizes that differ from the defaults, and steps
+# The scales of the chapters: seconds, to see that it works; minutes on two cores; and one GPU, with the sizes of
+# nanoGPT's character-level recipe (Karpathy, https://github.com/karpathy/nanoGPT).
+SCALES: dict[str, tuple[dict[str, int], int]] = {  # settings that differ from the defaults, and steps
     "smoke": (dict(n_layer=1, n_head=2, d_model=16, context_length=32, batch_size=4), 20),
     "laptop": ({}, 1_000),
     "gpu": (dict(n_layer=6, n_head=6, d_model=384, context_length=256, batch_size=64), 5_000),
@@ -99,18 +99,18 @@ SCALES: dict[str, tuple[dict[str, int], int]] = {  # sizes that differ from the 
 
 
 def train_run(folder: Path | str, settings: RunSettings, config: TrainingConfig) -> History:
-    """Train a GPT into a folder, or go on with it.
+    """Train a GPT into a folder, or resume its training.
 
     Args:
-        folder: is made if it does not exist.
-        settings: text, tokenizer and model; those of the folder, if it has any.
-        config: how, and how long.
+        folder: of the run; created if it does not exist.
+        settings: text, tokenizer and model; if the folder holds a run, they must be that run's.
+        config: how to train, and how long.
 
     Returns:
-        the history, with ``validation_loss`` in nats a token.
+        the history, with ``validation_loss`` in nats per token.
 
     Raises:
-        SettingsError: if the folder is of other settings.
+        SettingsError: if the folder's run has other settings.
         ValueError: if the text is too short.
         DataError: if the text is missing or damaged.
         CheckpointError: if the folder cannot be used.
@@ -130,30 +130,32 @@ def train_run(folder: Path | str, settings: RunSettings, config: TrainingConfig)
 
 
 def load_run(folder: Path | str) -> tuple[GPT, Tokenizer]:
-    """The newest whole model of a run, on the device that there is, and its tokenizer.
+    """The model of a run's newest intact checkpoint, on the available device, and its tokenizer.
 
     Args:
         folder: of a run, or of one of its checkpoints.
 
     Raises:
-        CheckpointError: if there is none, it is damaged, or the tokenizer is another one.
+        CheckpointError: if there is none, it is damaged, or the tokenizer has been replaced.
     """
     home, checkpoint = find_run(folder)
     described = load_record(checkpoint)["model"]
     try:
         model = GPT(GPTConfig(**described["config"]))
     except TypeError:
-        raise CheckpointError(f"The model in {folder} is no GPT of this version of largemodels.") from None
+        raise CheckpointError(
+            f"The model in {folder} is not a GPT that this version of largemodels knows."
+        ) from None
     tokenizer = _tokenizer(home)
     load_weights(model, checkpoint)
     return model.to(device()).eval(), tokenizer
 
 
 def find_run(path: Path | str) -> tuple[Path, Path]:
-    """The folder of a run, and its newest whole checkpoint; a damaged one is passed over, which stderr says.
+    """The folder of a run and its newest intact checkpoint; skipped damaged ones are reported on stderr.
 
     Args:
-        path: of a run, or of one of its checkpoints, which is then the one that is meant.
+        path: of a run, or of one of its checkpoints, which is then the one returned.
 
     Raises:
         CheckpointError: if there is none, or it is damaged.
@@ -169,7 +171,7 @@ def find_run(path: Path | str) -> tuple[Path, Path]:
 
 
 def _tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a run. With another one the model would write, but nonsense, and nobody would know why.
+    """The tokenizer of a run. With another one the model would produce nonsense, without any error.
 
     Raises:
         CheckpointError: if it is not the one that the text was encoded with.
@@ -182,7 +184,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
         raise CheckpointError(str(error)) from None
     if changed:
         raise CheckpointError(
-            f"{path} is not the tokenizer that the model was trained with: put that one back, or train again in "
+            f"{path} is not the tokenizer that the model was trained with: restore that one, or train again in "
             "another folder."
         )
     return tokenizer
@@ -194,7 +196,7 @@ def load_settings(folder: Path | str) -> RunSettings:
     Raises:
         CheckpointError: if the folder is a file.
         ValueError: if they cannot be read.
-        OSError: if there are none.
+        OSError: if the folder has none.
     """
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
@@ -205,13 +207,13 @@ def load_settings(folder: Path | str) -> RunSettings:
 
 
 def prepare_run(folder: Path | str, settings: RunSettings) -> Tokenizer:
-    """Put tokenizer and encoded text into a folder, unless they are there.
+    """Write the tokenizer and the encoded text into a folder, unless they are there.
 
-    Of several processes that begin at once one does it; the others wait and find what it has put there.
+    If several processes start at once, one does the work and the others wait for it.
 
     Raises:
-        SettingsError: if the folder is of other settings.
-        ValueError: if a tokenizer cannot be made as it is wanted.
+        SettingsError: if the folder's run has other settings.
+        ValueError: if the tokenizer cannot be built with these settings.
         DataError: if the text is missing or damaged.
         CheckpointError: if the folder cannot be written, or its tokenizer has been changed.
     """
@@ -225,14 +227,14 @@ def prepare_run(folder: Path | str, settings: RunSettings) -> Tokenizer:
     for name, value in asdict(settings).items():
         if stored[name] != value:
             raise SettingsError(
-                f"{folder} was begun with {name} = {stored[name]!r}, now it is {value!r}: set it as it was, or name "
-                "another folder with --out."
+                f"{folder} was started with {name} = {stored[name]!r}, not {value!r}: use the old value, or "
+                "name another folder with --out."
             )
     return _tokenizer(folder)
 
 
 def _prepare(folder: Path, settings: RunSettings) -> None:
-    """Make the tokenizer and encode the text. The settings come last: where they are, all is there."""
+    """Build the tokenizer and encode the text. The settings are written last: where they exist, all the rest does."""
     corpus = _corpus(settings.data)
     tokenizer: Tokenizer
     if settings.tokenizer == "bytes":
@@ -250,7 +252,7 @@ def _prepare(folder: Path, settings: RunSettings) -> None:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process prepares the folder. A new one that is still empty after an error is removed."""
+    """Wait until no other process prepares the folder. If an error leaves a new folder empty, it is removed."""
     lock, new = folder / LOCK, not folder.exists()
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -267,10 +269,10 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Within it an error of the disk says where there is no room, and what to do.
+    """Turn an error of the disk into one that says how much room there is, and what to do.
 
     Raises:
-        CheckpointError: for each OSError.
+        CheckpointError: in place of any OSError.
     """
     try:
         yield
@@ -279,7 +281,7 @@ def _writing(folder: Path) -> Iterator[None]:
         free = shutil.disk_usage(there).free / 1e6  # megabytes
         raise CheckpointError(
             f"The run could not be written to {folder}, where {free:,.1f} MB are free ({error.strerror or error}). "
-            "Make room and run again, or name another folder with --out."
+            "Free some space and run again, or name another folder with --out."
         ) from error
 
 
@@ -293,10 +295,10 @@ def _corpus(data: str) -> Corpus:
 
 
 def settings_for(scale: str, **changes: Any) -> RunSettings:
-    """The settings of a scale, with those changes that are not None.
+    """The settings of a scale, with the given changes; a change of None keeps the scale's value.
 
     Raises:
-        ValueError: if there is no such scale, or a setting is not allowed.
+        ValueError: if there is no such scale, or a value is not allowed.
     """
     if scale not in SCALES:
         raise ValueError(f"There is no scale {scale!r}. There are: {', '.join(SCALES)}.")
@@ -312,7 +314,7 @@ def recipe_for(
     learning_rate: float | None,
     precision: str,
 ) -> TrainingConfig:
-    """How to train at a scale: for its number of steps, unless steps or seconds are given."""
+    """The training configuration of a scale: its number of steps, unless steps or seconds are given."""
     if steps is None and seconds is None:
         steps = SCALES[scale][1]
     return TrainingConfig(

@@ -78,7 +78,7 @@ def test_help_does_not_wait_for_torch() -> None:
             ["train", "--help"],
             ["shakespeare", "wikipedia", "--scale", "laptop", "Default: characters", "--optimizer"],
         ),
-        (["generate", "--help"], ["--temperature", "likeliest", "--top-p", "--beams", "smollm2"]),
+        (["generate", "--help"], ["--temperature", "most likely", "--top-p", "--beams", "smollm2"]),
         (["chat", "--help"], ["--model", "Ctrl-D"]),
         (["app", "--help"], ["--host", "127.0.0.1", "--at-once", "--port"]),
         (["data", "--help"], ["install", "card"]),
@@ -97,11 +97,11 @@ def test_help_names_each_preset_and_shows_no_default_that_cannot_be_seen(capsys,
     monkeypatch.setenv("COLUMNS", "300")
     assert tuple(PRESETS) == cli_options.PRESETS
     cli.run(["train", "--help"])
-    assert f"any of {', '.join(PRESETS)};" in capsys.readouterr().out
+    assert f"one of {', '.join(PRESETS)}." in capsys.readouterr().out
     cli.run(["generate", "--help"])
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     prompt = said.split("Arguments")[1].split("Options")[0]
-    assert "Default: the beginning of a line." in prompt
+    assert "Default: an empty line." in prompt
     assert "[default" not in prompt
 
 
@@ -112,7 +112,9 @@ def test_train_alone_trains_shakespeare_and_says_what_to_do_next(tmp_path: Path,
     said = capsys.readouterr()
     assert "Training on shakespeare into runs/shakespeare" in said.err
     assert "20 steps" in said.out
-    assert "nats a character (natural logarithms; 0 would be certainty); guessing costs 4.431.\n" in said.out
+    assert (
+        "nats per character (natural logarithms; 0 would be certainty); guessing costs 4.431.\n" in said.out
+    )
     following = said.out.split("Next:\n")[1].splitlines()
     assert following == [
         '  largemodels generate "The king" --model runs/shakespeare',

@@ -259,7 +259,7 @@ def test_ctrl_c_stops_saves_and_the_same_command_goes_on(tmp_path: Path) -> None
     assert process.returncode == 130
     last = err.decode().splitlines()[-1]
     assert last.startswith("Stopped after step ")
-    assert last.endswith(f"saved in {tmp_path / 'run'}. The same command goes on.")
+    assert last.endswith(f"saved in {tmp_path / 'run'}. The same command resumes.")
     assert b"Traceback" not in err
     assert out == b""
     step = int(last.split("step ")[1].split(":")[0])
