@@ -23,7 +23,7 @@ def begin(page: Page, prompt: str, *, tokens: int = 200, seed: int | None = None
     """Fill in the page of the app and press the button."""
     page.locator(PROMPT).fill(prompt)
     page.locator(SEED).fill("" if seed is None else str(seed))
-    number = page.get_by_label("number input for Tokens to write")
+    number = page.get_by_label("number input for Tokens to generate")
     number.fill(str(tokens))
     number.blur()
     page.get_by_role("button", name="Write").click()

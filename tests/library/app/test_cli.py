@@ -37,7 +37,7 @@ from largemodels.training.checkpoints import CheckpointError, SettingsError
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = "".join(f"Line {n}: to be, or not to be, that is the question.\n" for n in range(300))
 
-BEAMS = "--beams draws nothing: leave out"
+BEAMS = "--beams does not sample: leave out"
 
 
 @pytest.fixture(scope="module")
@@ -331,7 +331,7 @@ def test_what_nobody_foresaw_is_one_line_and_can_be_looked_into(monkeypatch, cap
     monkeypatch.setattr(cli, "_describe", broken)
     assert cli.run(["info", "anywhere"]) == 1
     assert capsys.readouterr().err == (
-        "Error: RuntimeError: the roof is off. With LARGEMODELS_DEBUG=1 it says where.\n"
+        "Error: RuntimeError: the roof is off. Set LARGEMODELS_DEBUG=1 to see where.\n"
     )
     monkeypatch.setenv("LARGEMODELS_DEBUG", "1")
     with pytest.raises(RuntimeError, match="roof"):
@@ -403,8 +403,8 @@ def test_a_tokenizer_that_has_been_changed(trained: Path, tmp_path: Path, capsys
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        f"Error: {folder / 'tokenizer.json'} is not the tokenizer that the model was trained with: put that one "
-        "back, or train again in another folder.\n"
+        f"Error: {folder / 'tokenizer.json'} is not the tokenizer that the model was trained with: restore that one, "
+        "or train again in another folder.\n"
     )
     (folder / "tokenizer.json").write_text("[]")
     with pytest.raises(CheckpointError, match="is not a tokenizer saved by largemodels"):
@@ -429,7 +429,7 @@ def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
         assert began.wait(60)
         same, other = (pool.submit(prepare_run, folder, replace(settings, seed=seed)) for seed in (0, 1))
         assert tokenizers.fingerprint(first.result()) == tokenizers.fingerprint(same.result())
-        with pytest.raises(SettingsError, match="was begun with seed = 0, now it is 1"):
+        with pytest.raises(SettingsError, match="was started with seed = 0, not 1"):
             other.result()
     assert len(read) == 1
     made = {path.name for path in folder.iterdir()}

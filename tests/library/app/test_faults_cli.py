@@ -118,7 +118,7 @@ def test_no_room_for_the_encoded_text(small_disk: Path, size: int | None) -> Non
     """Shakespeare's tokens take 10 MB. A disk of 2 MB, and a limit on files as on a machine with quotas."""
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))} if size else {}
     done = largemodels_command("train", "--scale", "smoke", "--out", small_disk / "run", **limit)
-    said = [f"could not be written to {small_disk / 'run'}, where", "MB are free", "Make room", "--out"]
+    said = [f"could not be written to {small_disk / 'run'}, where", "MB are free", "Free some space", "--out"]
     refused(done, 1, *said)
     assert list(small_disk.iterdir()) == []
 
@@ -194,7 +194,7 @@ def test_a_prompt_longer_than_the_context(run: Path) -> None:
     done = largemodels_command("generate", prompt, "--model", run, "--tokens", 40)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        f"Note: the prompt has {len(prompt)} tokens, the model sees the last 32."
+        f"Note: the prompt has {len(prompt)} tokens; the model sees only the last 32."
     ]
     assert done.stdout.startswith(prompt)
     assert len(done.stdout) == len(prompt) + 40 + 1
@@ -220,7 +220,7 @@ def test_there_is_no_model(tmp_path: Path) -> None:
 def test_the_run_was_begun_with_other_settings(run: Path) -> None:
     before = sorted(path.stat().st_mtime_ns for path in run.rglob("*"))
     done = largemodels_command("train", "--scale", "smoke", "--out", run, "--n-layer", 2)
-    refused(done, 2, "was begun with n_layer = 1, now it is 2", "name another folder with --out")
+    refused(done, 2, "was started with n_layer = 1, not 2", "name another folder with --out")
     assert sorted(path.stat().st_mtime_ns for path in run.rglob("*")) == before
 
 
@@ -286,4 +286,4 @@ def test_under_torchrun_two_processes_train_one_run(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--batch-size", "6"], **pipes)
     assert done.returncode != 0
     assert done.stdout == ""
-    assert done.stderr.count("Error: run was begun with batch_size = 4, now it is 6") == 1
+    assert done.stderr.count("Error: run was started with batch_size = 4, not 6") == 1

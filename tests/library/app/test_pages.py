@@ -87,11 +87,15 @@ def test_without_a_seed_each_text_is_another(writer: Writer) -> None:
     [
         ("", {}, "The prompt is empty: write a few words"),
         (" \n\t", {}, "The prompt is empty"),
-        ("a" * 65, {}, "The prompt is too long: it has 65 tokens, and trained takes 64 tokens."),
-        ("a" * 10_000, {}, "The prompt is too long: it has 10,000 characters, and trained takes 64 tokens."),
+        ("a" * 65, {}, "The prompt is too long: it has 65 tokens, and trained accepts 64 tokens."),
+        (
+            "a" * 10_000,
+            {},
+            "The prompt is too long: it has 10,000 characters, and trained accepts 64 tokens.",
+        ),
         ("Ω", {}, "No token for 'Ω'"),
-        ("a", {"model": "gpt9"}, "There is no 'gpt9'."),
-        ("a", {"choice": "magic"}, "There is no way 'magic'."),
+        ("a", {"model": "gpt9"}, "There is no model 'gpt9'."),
+        ("a", {"choice": "magic"}, "There is no decoding method 'magic'."),
         ("a", {"tokens": 0}, "The number of tokens must lie between 1 and 50000."),
         ("a", {"tokens": 50_001}, "The number of tokens must lie between"),
         ("a", {"seed": "-1"}, "The seed must be a whole number"),
@@ -212,7 +216,7 @@ def test_empty_and_over_long_prompts_are_answered(new_page) -> None:
     begin(visit, "")
     assert until(lambda: "The prompt is empty" in state(visit))
     begin(visit, "a" * 80)
-    assert until(lambda: "it has 80 tokens, and trained takes 64" in state(visit))
+    assert until(lambda: "it has 80 tokens, and trained accepts 64" in state(visit))
     assert text(visit) == ""
 
 
