@@ -28,8 +28,7 @@ DEBUG = "LARGEMODELS_DEBUG"
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base class of Typer's usage errors
 
 app = typer.Typer(
-    help="Train language models on your own computer and generate text with them. Begin with: largemodels train",
-    no_args_is_help=True,
+    help="Train language models on your own computer and let them write. Begin with: largemodels train",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,8 +48,9 @@ def run(arguments: list[str] | None = None) -> int:
     Args:
         arguments: the command's arguments; None: those of the process.
     """
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=arguments, prog_name="largemodels", standalone_mode=False)
+        code = app(args=given or ["--help"], prog_name="largemodels", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # nobody reads our output any more: `largemodels generate | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

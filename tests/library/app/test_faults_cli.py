@@ -241,6 +241,7 @@ def test_a_model_that_cannot_answer(run: Path) -> None:
 def test_an_unknown_command_and_no_command() -> None:
     refused(largemodels_command("fly"), 2, "No such command 'fly'. Help: largemodels --help")
     help_text = largemodels_command()
+    assert (help_text.returncode, help_text.stderr) == (0, "")
     assert "largemodels train" in help_text.stdout
 
 
