@@ -47,7 +47,7 @@ _GPT2 = _Kind(
         "position": "learned",
         "qk_norm": False,
         "n_kv_head": None,
-        "activation": "gelu",
+        "activation": "gelu_tanh",
         "bias": True,
     },
     theirs={
@@ -64,12 +64,12 @@ _GPT2 = _Kind(
         "attention.qkv": ("attn.c_attn",),
         "attention.project": ("attn.c_proj",),
         "mlp_norm": ("ln_2",),
-        "expand": ("mlp.c_fc",),
-        "contract": ("mlp.c_proj",),
+        "mlp.expand": ("mlp.c_fc",),
+        "mlp.contract": ("mlp.c_proj",),
         "final_norm": ("transformer.ln_f",),
         "head": ("lm_head",),
     },
-    transposed=("attention.qkv", "attention.project", "expand", "contract"),  # what is "Conv1D" there
+    transposed=("attention.qkv", "attention.project", "mlp.expand", "mlp.contract"),  # what is "Conv1D" there
 )
 _LLAMA = _Kind(
     fields={
@@ -88,7 +88,6 @@ _LLAMA = _Kind(
     ours={
         "norm": "rmsnorm",
         "position": "rotary",
-        "rope_pairs": "halves",
         "dropout": 0.0,
         "qk_norm": False,
         "activation": "swiglu",
@@ -103,8 +102,8 @@ _LLAMA = _Kind(
         "attention.k_norm": ("self_attn.k_norm",),
         "attention.project": ("self_attn.o_proj",),
         "mlp_norm": ("post_attention_layernorm",),
-        "expand": ("mlp.gate_proj", "mlp.up_proj"),
-        "contract": ("mlp.down_proj",),
+        "mlp.expand": ("mlp.gate_proj", "mlp.up_proj"),
+        "mlp.contract": ("mlp.down_proj",),
         "final_norm": ("model.norm",),
         "head": ("lm_head",),
     },
@@ -218,5 +217,5 @@ def _their_config(model: GPT) -> PretrainedConfig:
     if kind is _GPT2:
         return GPT2Config(**theirs, embd_pdrop=config.dropout, attn_pdrop=config.dropout)
     rope = {"rope_type": "default", "rope_theta": config.rope_base}
-    theirs["intermediate_size"] = model.state_dict()["blocks.0.contract.weight"].shape[1]
+    theirs["intermediate_size"] = model.state_dict()["blocks.0.mlp.contract.weight"].shape[1]
     return LlamaConfig(**theirs, rope_parameters=rope, mlp_bias=config.bias, head_dim=config.d_head)
