@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from .attention import Attention
+from .base import Model
 from .checks import at_least, one_of, probability
 from .feed_forward import ACTIVATIONS, FeedForward
 from .norm import NORMS, make_norm
@@ -60,7 +61,7 @@ class EncoderBlock(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
-class Encoder(nn.Module):
+class Encoder(Model):
     """Blocks, one after the other, and a norm."""
 
     def __init__(self, config: EncoderConfig) -> None:

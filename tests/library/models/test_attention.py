@@ -63,8 +63,9 @@ def test_it_is_the_formula(causal: bool, n_kv_head: int | None, qk_norm: bool) -
 
 
 @pytest.mark.parametrize("n_kv_head", [None, 2])
-def test_cross_attention_is_the_formula(n_kv_head: int | None) -> None:
-    attention = randomised(CrossAttention(28, 4, d_context=9, n_kv_head=n_kv_head))
+@pytest.mark.parametrize("qk_norm", [False, True])
+def test_cross_attention_is_the_formula(n_kv_head: int | None, qk_norm: bool) -> None:
+    attention = randomised(CrossAttention(28, 4, d_context=9, n_kv_head=n_kv_head, qk_norm=qk_norm))
     x, context = torch.randn(3, 5, 28), torch.randn(3, 8, 9)
     assert_close(attention(x, context), written_out(attention, x, context), rtol=1e-4, atol=1e-5)
 
