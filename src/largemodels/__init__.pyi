@@ -18,8 +18,13 @@ from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
+from .models.attention import Attention as Attention
+from .models.attention import CrossAttention as CrossAttention
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
+from .models.encoder import Encoder as Encoder
+from .models.encoder import EncoderConfig as EncoderConfig
+from .models.feed_forward import FeedForward as FeedForward
 from .models.gpt import GPT as GPT
 from .models.gpt import GPTConfig as GPTConfig
 from .models.lstm import LSTM as LSTM

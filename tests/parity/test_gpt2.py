@@ -73,8 +73,8 @@ def test_logits_loss_and_gradients_agree(attention: str, kind: str) -> None:
             (our_block.attention.project.weight.grad.T, their_block.attn.c_proj.weight.grad),
             (our_block.attention_norm.weight.grad, their_block.ln_1.weight.grad),
             (our_block.mlp_norm.bias.grad, their_block.ln_2.bias.grad),
-            (our_block.expand.weight.grad.T, their_block.mlp.c_fc.weight.grad),
-            (our_block.contract.weight.grad.T, their_block.mlp.c_proj.weight.grad),
+            (our_block.mlp.expand.weight.grad.T, their_block.mlp.c_fc.weight.grad),
+            (our_block.mlp.contract.weight.grad.T, their_block.mlp.c_proj.weight.grad),
         ]
         for ours_grad, theirs_grad in pairs:
             assert_close(ours_grad, theirs_grad, rtol=1e-4, atol=1e-4)
@@ -111,8 +111,15 @@ def test_with_our_cache_as_with_theirs(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"n_inner": 41}, {"tie_word_embeddings": False}, {"layer_norm_epsilon": 0.1}],
-    ids=lambda changes: next(iter(changes)),
+    [
+        {"n_inner": 41},
+        {"tie_word_embeddings": False},
+        {"layer_norm_epsilon": 0.1},
+        {"activation_function": "gelu"},
+        {"activation_function": "quick_gelu"},
+        {"activation_function": "relu"},
+    ],
+    ids=lambda changes: ",".join(map(str, [*changes, *changes.values()])),
 )
 def test_other_fields_are_translated(changes: dict[str, object]) -> None:
     theirs = reference(**changes)
@@ -152,7 +159,7 @@ def swap_norms(model: GPT) -> None:
 
 
 def drop_a_bias(model: GPT) -> None:
-    torch.nn.init.zeros_(model.blocks[2].contract.bias)
+    torch.nn.init.zeros_(model.blocks[2].mlp.contract.bias)
 
 
 def shift_positions(model: GPT) -> None:
@@ -225,7 +232,7 @@ def test_their_generate_writes_what_our_model_finds_likeliest() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"activation_function": "relu"}, "needs activation_function = 'gelu_new'; this model has 'relu'"),
+        ({"activation_function": "silu"}, "needs activation_function = 'gelu_new' or 'gelu' or .*has 'silu'"),
         ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
     ],
 )

@@ -98,13 +98,16 @@ def test_logits_and_gradients_agree(make, kind: str, attention: str) -> None:
             (our_block.attention.project.weight.grad, attention_.o_proj.weight.grad),
             (our_block.attention_norm.weight.grad, their_block.input_layernorm.weight.grad),
             (our_block.mlp_norm.weight.grad, their_block.post_attention_layernorm.weight.grad),
-            (our_block.expand.weight.grad, torch.cat([mlp.gate_proj.weight.grad, mlp.up_proj.weight.grad])),
-            (our_block.contract.weight.grad, mlp.down_proj.weight.grad),
+            (
+                our_block.mlp.expand.weight.grad,
+                torch.cat([mlp.gate_proj.weight.grad, mlp.up_proj.weight.grad]),
+            ),
+            (our_block.mlp.contract.weight.grad, mlp.down_proj.weight.grad),
         ]
         if ours.config.bias:
             pairs += [
                 (our_block.attention.project.bias.grad, attention_.o_proj.bias.grad),
-                (our_block.contract.bias.grad, mlp.down_proj.bias.grad),
+                (our_block.mlp.contract.bias.grad, mlp.down_proj.bias.grad),
             ]
         if ours.config.qk_norm:
             pairs += [
@@ -133,9 +136,11 @@ def test_with_our_cache_as_without_theirs(make, kind: str) -> None:
 
 
 def other_pairs(model: GPT) -> None:
-    for block in model.blocks:
-        block.attention.pairs = "interleaved"
-    object.__setattr__(model.config, "rope_pairs", "interleaved")
+    """Neighbours turn together, as in the paper: the rows of each query head in another order."""
+    attention = model.blocks[1].attention
+    with torch.no_grad():
+        q = attention.qkv.weight[:60].clone().view(6, 2, 5, 60).transpose(1, 2)
+        attention.qkv.weight[:60] = q.reshape(60, 60)
 
 
 def other_groups(model: GPT) -> None:
@@ -150,7 +155,7 @@ def other_groups(model: GPT) -> None:
 
 
 def swap_gate_and_value(model: GPT) -> None:
-    weight = model.blocks[0].expand.weight
+    weight = model.blocks[0].mlp.expand.weight
     with torch.no_grad():
         weight.copy_(torch.cat(weight.clone().chunk(2)[::-1]))
 
@@ -215,9 +220,7 @@ def test_what_our_gpt_has_not_is_refused(make, message: str) -> None:
         gpt_from_transformers(make())
 
 
-@pytest.mark.parametrize(
-    "change", [{"qk_norm": True}, {"activation": "relu2"}, {"rope_pairs": "interleaved"}, {"dropout": 0.1}]
-)
+@pytest.mark.parametrize("change", [{"qk_norm": True}, {"activation": "relu2"}, {"dropout": 0.1}])
 def test_what_they_have_not_is_refused(change: dict[str, object]) -> None:
     sizes = dict(vocab_size=7, context_length=5, n_layer=1, n_head=2, n_kv_head=1, d_model=8)
     (field,) = change

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..models.checks import at_least
 from ..models.gpt import GPT
 from ..text.tokenizers import Tokenizer
 from ..text.writing import stream
@@ -54,9 +55,8 @@ class AppConfig:
     refresh: float = 0.05  # seconds between two updates of the page
 
     def __post_init__(self) -> None:
-        for name in ("max_tokens", "max_prompt", "at_once", "waiting"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
+        at_least(1, max_tokens=self.max_tokens, max_prompt=self.max_prompt)
+        at_least(1, at_once=self.at_once, waiting=self.waiting)
         if self.refresh < 0:
             raise ValueError(f"refresh must be 0 or positive, not {self.refresh}.")
 

@@ -22,6 +22,7 @@ from ..data.batches import batches
 from ..data.text import Corpus, shakespeare, text_files, wikipedia
 from ..data.tokens import read_header, read_tokens, write_tokens
 from ..files import aside
+from ..models.checks import at_least
 from ..models.gpt import GPT, GPTConfig
 from ..models.presets import preset
 from ..text import tokenizers
@@ -69,8 +70,7 @@ class RunSettings:
     def __post_init__(self) -> None:
         if self.tokenizer not in TOKENIZERS:
             raise ValueError(f"There is no tokenizer {self.tokenizer!r}. There are: {', '.join(TOKENIZERS)}.")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {self.batch_size}.")
+        at_least(1, batch_size=self.batch_size)
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"seed must lie between 0 and 2**63 - 1, not {self.seed}.")
         self.model_config(vocab_size=1)  # checks preset and sizes

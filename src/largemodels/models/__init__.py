@@ -1,1 +1,1 @@
-"""Architectures, one a file. A model needs nothing of the library but its file and ``attention.py``."""
+"""Architectures, one a file, and the parts that several share. They need nothing else of the library."""

@@ -17,6 +17,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from .base import Model
+from .checks import probability
+
 
 @dataclass(frozen=True)
 class AlexNetConfig:
@@ -40,12 +43,13 @@ class AlexNetConfig:
             raise ValueError(
                 f"pooled must name convolutions 0 to {len(self.channels) - 1}, not {self.pooled}."
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+        probability(dropout=self.dropout)
 
 
-class AlexNet(nn.Module):
+class AlexNet(Model):
     """Five convolutions, three linear layers: from a picture to the logits of its classes."""
+
+    by_adamw = ("head",)  # not by Muon, where that is used
 
     def __init__(self, config: AlexNetConfig) -> None:
         super().__init__()
@@ -86,7 +90,3 @@ class AlexNet(nn.Module):
     def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy in nats a picture, a scalar; ``labels`` are integers, ``(batch,)``."""
         return F.cross_entropy(self(pictures), labels)
-
-    def n_parameters(self) -> int:
-        """Number of trained parameters."""
-        return sum(parameter.numel() for parameter in self.parameters())

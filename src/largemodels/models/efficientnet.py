@@ -19,6 +19,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from .base import Model
+from .checks import probability
+
 
 @dataclass(frozen=True)
 class EfficientNetLiteConfig:
@@ -44,8 +47,7 @@ class EfficientNetLiteConfig:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("An EfficientNet needs at least one stage.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+        probability(dropout=self.dropout)
 
 
 class ConvNorm(nn.Module):
@@ -84,8 +86,10 @@ class Block(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(Model):
     """A stem, stages of inverted bottlenecks, the mean over the picture, a linear head."""
+
+    by_adamw = ("head",)  # not by Muon, where that is used
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__()
@@ -117,7 +121,3 @@ class EfficientNetLite(nn.Module):
             ``(batch, n_classes)``.
         """
         return self.head(F.dropout(self.features(pictures), self.config.dropout, self.training))
-
-    def n_parameters(self) -> int:
-        """Number of trained parameters; the running means of the normalisation do not count."""
-        return sum(parameter.numel() for parameter in self.parameters())

@@ -27,15 +27,14 @@ from torch import Tensor
 
 from . import rotary
 from .attention import Attention, visible
+from .base import Model
 from .cache import KVCache
+from .checks import at_least, one_of, probability
+from .feed_forward import ACTIVATIONS, FeedForward
 from .linear import Linear, linear
+from .norm import NORMS, make_norm
 
-_CHOICES = {
-    "norm": ("layernorm", "rmsnorm"),
-    "position": ("learned", "rotary"),
-    "rope_pairs": rotary.PAIRS,
-    "activation": ("gelu", "relu2", "swiglu"),
-}
+POSITIONS = ("learned", "rotary")
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,9 @@ class GPTConfig:
     norm_eps: float = 1e-5  # added to the variance or the mean square
     position: str = "learned"  # a vector for each position; or "rotary": queries and keys are turned
     rope_base: float = 10_000.0  # rotary: the slowest pair turns once in about 2π times as many positions
-    rope_pairs: str = "halves"  # rotary: which numbers turn together; or "interleaved", see rotary.py
     qk_norm: bool = False  # queries and keys are normalised before their product
     n_kv_head: int | None = None  # heads of keys and values, divides n_head; None: as many
-    activation: str = "gelu"  # or "relu2": the square of ReLU; or "swiglu": one half gates the other
+    activation: str = "gelu_tanh"  # GPT-2's; or "relu2", "swiglu" and others, see feed_forward.py
     d_hidden: int | None = None  # width inside a block's network; None: 4 d_model, for swiglu 8/3 d_model
     bias: bool = True  # of linear layers and LayerNorm
     tied_head: bool = True  # the head is the token embedding; or a matrix of its own
@@ -64,12 +62,13 @@ class GPTConfig:
     embedding_std: float = 0.02  # of token embeddings at the start; larger only with a head of its own
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "context_length", "n_layer", "n_head", "d_model", "n_kv_head", "d_hidden"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
-        for name, choices in _CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        at_least(1, vocab_size=self.vocab_size, context_length=self.context_length, n_layer=self.n_layer)
+        at_least(
+            1, n_head=self.n_head, d_model=self.d_model, n_kv_head=self.n_kv_head, d_hidden=self.d_hidden
+        )
+        one_of(NORMS, norm=self.norm)
+        one_of(POSITIONS, position=self.position)
+        one_of(ACTIVATIONS, activation=self.activation)
         if self.d_model % self.n_head:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_head ({self.n_head}).")
         if self.n_head % (self.n_kv_head or self.n_head):
@@ -78,8 +77,7 @@ class GPTConfig:
             raise ValueError("norm_eps must be positive, rope_base above 1.")
         if self.position == "rotary" and self.d_head % 2:
             raise ValueError(f"Rotary positions need heads of even width, not {self.d_head}.")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+        probability(dropout=self.dropout)
 
     @property
     def d_head(self) -> int:
@@ -88,9 +86,7 @@ class GPTConfig:
 
 
 def _norm(config: GPTConfig) -> nn.Module:
-    if config.norm == "rmsnorm":
-        return nn.RMSNorm(config.d_model, eps=config.norm_eps)
-    return nn.LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
+    return make_norm(config.norm, config.d_model, eps=config.norm_eps, bias=config.bias)
 
 
 class Block(nn.Module):
@@ -98,7 +94,6 @@ class Block(nn.Module):
 
     def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
-        self.activation = config.activation
         gated = config.activation == "swiglu"
         d_hidden = config.d_hidden or (8 * config.d_model // 3 if gated else 4 * config.d_model)
         self.attention_norm = _norm(config)
@@ -111,15 +106,12 @@ class Block(nn.Module):
             dropout=config.dropout,
             qk_norm=config.qk_norm,
             norm_eps=config.norm_eps,
-            pairs=config.rope_pairs,
             layer=layer,
         )
         self.mlp_norm = _norm(config)
-        self.expand = Linear(config.d_model, 2 * d_hidden if gated else d_hidden, bias=config.bias)
-        if gated:
-            self.stacked = {"expand": (d_hidden, d_hidden)}  # rows of gate and value in one matrix, for Muon
-        self.contract = Linear(d_hidden, config.d_model, bias=config.bias)
-        self.dropout = nn.Dropout(config.dropout)
+        self.mlp = FeedForward(
+            config.d_model, d_hidden, activation=config.activation, bias=config.bias, dropout=config.dropout
+        )
 
     def forward(
         self,
@@ -129,20 +121,14 @@ class Block(nn.Module):
         cache: KVCache | None = None,
     ) -> Tensor:
         """``(batch, time, d_model)`` to the same shape; the rest as in :class:`.attention.Attention`."""
-        x = x + self.attention(self.attention_norm(x), mask=mask, rotation=rotation, cache=cache)
-        hidden = self.expand(self.mlp_norm(x))  # (batch, time, d_hidden), twice as wide for swiglu
-        if self.activation == "gelu":
-            hidden = F.gelu(hidden, approximate="tanh")
-        elif self.activation == "relu2":
-            hidden = hidden * F.relu(hidden)  # its square; the gradient of this form costs half
-        else:
-            gate, value = hidden.chunk(2, dim=-1)
-            hidden = F.silu(gate) * value
-        return x + self.dropout(self.contract(hidden))
+        x = x + self.attention(self.attention_norm(x), mask, rotation, cache)
+        return x + self.mlp(self.mlp_norm(x))
 
 
-class GPT(nn.Module):
+class GPT(Model):
     """A language model: from the tokens so far to the logits of the next one."""
+
+    by_adamw = ("head",)  # no map within the stream of vectors: Muon leaves it to AdamW
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -170,8 +156,13 @@ class GPT(nn.Module):
                 nn.init.zeros_(module.bias)
         std = 0.0 if self.config.zero_init else 0.02 / math.sqrt(2 * self.config.n_layer)
         for name, parameter in self.named_parameters():
-            if name.endswith(("attention.project.weight", "contract.weight")):
+            if name.endswith(("attention.project.weight", "mlp.contract.weight")):
                 nn.init.normal_(parameter, std=std)
+
+    @property
+    def context_length(self) -> int:
+        """The most tokens that the model can see at once."""
+        return self.config.context_length
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
         """Logits of the token after each position.
@@ -208,7 +199,7 @@ class GPT(nn.Module):
         if config.position == "learned":
             x = x + self.position_embedding(positions)
         else:
-            rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
+            rotation = rotary.rotation(positions, config.d_head, config.rope_base)
         x = self.dropout(x)  # (batch, time, d_model)
         for block in self.blocks:
             x = block(x, mask, rotation, cache)
@@ -246,7 +237,3 @@ class GPT(nn.Module):
             raise ValueError(f"A cache holds 1 to {config.context_length} tokens, not {length}.")
         shape = (config.n_layer, batch_size, config.n_kv_head or config.n_head, length, config.d_head)
         return KVCache(*shape, device=weight.device, dtype=dtype or weight.dtype)
-
-    def n_parameters(self) -> int:
-        """Number of trained parameters; the tied head counts once."""
-        return sum(parameter.numel() for parameter in self.parameters())

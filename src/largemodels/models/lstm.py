@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import at_least
 from .rnn import copy_layers
 
 State = tuple[Tensor, Tensor]  # h and c
@@ -41,9 +42,7 @@ class LSTMConfig:
     )
 
     def __post_init__(self) -> None:
-        for name in ("d_input", "d_hidden", "n_layer"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
+        at_least(1, d_input=self.d_input, d_hidden=self.d_hidden, n_layer=self.n_layer)
 
 
 class LSTMLayer(nn.Module):

@@ -16,6 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .base import Model
+from .checks import at_least, one_of
+
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 
 
@@ -29,14 +32,11 @@ class MLPConfig:
     activation: str = "tanh"  # or "sigmoid", "relu"
 
     def __post_init__(self) -> None:
-        for width in (self.d_input, *self.d_hidden, self.n_class):
-            if width < 1:
-                raise ValueError(f"Every layer needs a width of at least 1, not {width}.")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, not {self.activation!r}.")
+        at_least(1, d_input=self.d_input, d_hidden=min(self.d_hidden, default=1), n_class=self.n_class)
+        one_of(ACTIVATIONS, activation=self.activation)
 
 
-class MLP(nn.Module):
+class MLP(Model):
     """A classifier of fixed-size inputs."""
 
     def __init__(self, config: MLPConfig) -> None:
@@ -59,7 +59,3 @@ class MLP(nn.Module):
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Mean cross-entropy in nats an example, a scalar; ``y`` holds classes ``(batch,)``."""
         return F.cross_entropy(self(x), y)
-
-    def n_parameters(self) -> int:
-        """Number of trained parameters."""
-        return sum(parameter.numel() for parameter in self.parameters())

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .checks import at_least
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -44,8 +46,7 @@ class NGram:
     """
 
     def __init__(self, order: int, vocab_size: int) -> None:
-        if order < 1:
-            raise ValueError(f"order must be at least 1, not {order}.")
+        at_least(1, order=order)
         if vocab_size**order >= 2**63:
             raise ValueError(
                 f"{order}-grams over {vocab_size} tokens do not fit into 64-bit keys: lower the order."

@@ -23,7 +23,7 @@ PRESETS = {
         zero_init=True,
         embedding_std=1.0,  # learned faster than 0.02 on Shakespeare, three seeds of three
     ),
-    # Ben Allal et al., 2025 (https://arxiv.org/abs/2502.02737); see interop.load_smollm2.
+    # Ben Allal et al., 2025 (https://arxiv.org/abs/2502.02737); see pretrained/smollm2.py.
     "smollm2-135m": GPTConfig(  # 134,515,008
         vocab_size=49152,
         context_length=8192,

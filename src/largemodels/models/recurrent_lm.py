@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .base import Model
+from .checks import at_least, one_of
 from .lstm import LSTM, LSTMConfig, State
 from .rnn import RNN, RNNConfig
 
@@ -31,15 +34,35 @@ class RecurrentLMConfig:
     forget_bias: float = 1.0  # of an LSTM's forget gates at the start
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "d_model", "n_layer"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
-        if self.cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, not {self.cell!r}.")
+        at_least(1, vocab_size=self.vocab_size, d_model=self.d_model, n_layer=self.n_layer)
+        one_of(CELLS, cell=self.cell)
 
 
-class RecurrentLM(nn.Module):
+class RecurrentCache:
+    """The state after the tokens so far: all that a recurrent model keeps of them.
+
+    Attributes:
+        length: tokens read, padding included.
+        state: of the network, for all sequences; None before the first token.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.state: Tensor | State | None = None
+
+    def select(self, rows: Tensor) -> None:
+        """Keep these sequences, ``(n,)`` indices in the new order, some perhaps twice: what beam search needs."""
+        if isinstance(self.state, tuple):
+            self.state = self.state[0].index_select(1, rows), self.state[1].index_select(1, rows)
+        elif self.state is not None:
+            self.state = self.state.index_select(1, rows)
+
+
+class RecurrentLM(Model):
     """From the tokens so far to the logits of the next one, through a state of fixed size."""
+
+    by_adamw = ("head",)  # not by Muon, where that is used
+    context_length: int | None = None  # what it has read has no limit, though it forgets
 
     def __init__(self, config: RecurrentLMConfig) -> None:
         super().__init__()
@@ -66,12 +89,60 @@ class RecurrentLM(nn.Module):
             state: what an earlier call returned, to go on after its tokens; None: nothing was read yet.
         """
         hidden, state = self.network(self.embedding(tokens), state)  # (batch, time, d_model)
-        return self.head(hidden), state
+        return self.logits(hidden), state
+
+    def hidden(
+        self, tokens: Tensor, mask: Tensor | None = None, cache: RecurrentCache | None = None
+    ) -> Tensor:
+        """What the head reads, ``(batch, time, d_model)``.
+
+        Args:
+            tokens: ``(batch, time)``, integers below ``vocab_size``.
+            mask: ``(batch, time)``, false where a token is padding: it leaves the state as it is.
+            cache: of :meth:`new_cache`. Then ``tokens`` and ``mask`` are those that come after the ones read.
+        """
+        state = None if cache is None else cache.state
+        x = self.embedding(tokens)  # (batch, time, d_model)
+        if mask is None or mask.all():
+            hidden, state = self.network(x, state)
+        else:
+            hidden, state = self._past_padding(x, mask.bool(), state)
+        if cache is not None:
+            cache.state, cache.length = state, cache.length + tokens.shape[1]
+        return hidden
+
+    def _past_padding(
+        self, x: Tensor, mask: Tensor, state: Tensor | State | None
+    ) -> tuple[Tensor, Tensor | State | None]:
+        """Outputs and the last state, step by step, each sequence going on only where its mask is true."""
+        outputs = []
+        for at_t, real in zip(x.split(1, dim=1), mask.unbind(dim=1), strict=True):
+            output, after = self.network(at_t, state)
+            outputs.append(output)
+            state = _moved(real[:, None], after, state)
+        return torch.cat(outputs, dim=1), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
+        logits: Tensor = self.head(hidden)
+        return logits
+
+    def new_cache(self, batch_size: int, length: int | None = None) -> RecurrentCache:
+        """A cache before the first token, for any number of sequences and tokens: the state has one size."""
+        return RecurrentCache()
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats a token, a scalar; targets of -100 do not count."""
         return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), ignore_index=-100)
 
-    def n_parameters(self) -> int:
-        """Number of trained parameters."""
-        return sum(parameter.numel() for parameter in self.parameters())
+
+def _moved(real: Tensor, after: Tensor | State, before: Tensor | State | None) -> Tensor | State:
+    """The state after a step in the sequences that are ``real`` there, ``(batch, 1)``; in others that before it."""
+    if isinstance(after, tuple):
+        h, c = before if isinstance(before, tuple) else (None, None)
+        return _where(real, after[0], h), _where(real, after[1], c)
+    return _where(real, after, None if isinstance(before, tuple) else before)
+
+
+def _where(real: Tensor, new: Tensor, old: Tensor | None) -> Tensor:
+    return torch.where(real, new, torch.zeros_like(new) if old is None else old)  # a network begins at zeros

@@ -19,7 +19,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-_CHOICES = {"block": ("basic", "bottleneck"), "stem": ("large", "small")}
+from .base import Model
+from .checks import one_of
+
+BLOCKS, STEMS = ("basic", "bottleneck"), ("large", "small")
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,8 @@ class ResNetConfig:
     n_classes: int = 1000
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        one_of(BLOCKS, block=self.block)
+        one_of(STEMS, stem=self.stem)
         if len(self.channels) != len(self.n_blocks) or not self.n_blocks:
             raise ValueError("channels and n_blocks must name as many stages.")
         if self.block == "bottleneck" and any(c % 4 for c in self.channels):
@@ -97,8 +99,10 @@ class Block(nn.Module):
         return F.relu(y)
 
 
-class ResNet(nn.Module):
+class ResNet(Model):
     """A stem, stages of blocks, the mean over the picture, a linear head."""
+
+    by_adamw = ("head",)  # not by Muon, where that is used
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -139,7 +143,3 @@ class ResNet(nn.Module):
     def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy in nats a picture, a scalar; ``labels`` are integers, ``(batch,)``."""
         return F.cross_entropy(self(pictures), labels)
-
-    def n_parameters(self) -> int:
-        """Number of trained parameters; the running means of the normalisation do not count."""
-        return sum(parameter.numel() for parameter in self.parameters())

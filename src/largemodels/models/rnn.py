@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import at_least
+
 
 @dataclass(frozen=True)
 class RNNConfig:
@@ -28,9 +30,7 @@ class RNNConfig:
     n_layer: int = 1  # layers; each reads the states of the one below
 
     def __post_init__(self) -> None:
-        for name in ("d_input", "d_hidden", "n_layer"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
+        at_least(1, d_input=self.d_input, d_hidden=self.d_hidden, n_layer=self.n_layer)
 
 
 class RNNLayer(nn.Module):

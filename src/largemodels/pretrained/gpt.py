@@ -25,6 +25,8 @@ class _Kind:
     fields: dict[str, str]  # our field: theirs, with the same value
     ours: dict[str, Any]  # our fields that are always so
     theirs: dict[str, Any]  # their fields that must be so
+    activation: str  # their field for it
+    activations: dict[str, str]  # our activation: theirs
     blocks: str  # where their blocks are
     modules: dict[str, tuple[str, ...]]  # our module: theirs, stacked along the outputs
     transposed: tuple[str, ...] = ()  # modules whose weight is stored transposed
@@ -47,15 +49,15 @@ _GPT2 = _Kind(
         "position": "learned",
         "qk_norm": False,
         "n_kv_head": None,
-        "activation": "gelu",
         "bias": True,
     },
     theirs={
-        "activation_function": "gelu_new",
         "scale_attn_weights": True,
         "scale_attn_by_inverse_layer_idx": False,
         "add_cross_attention": False,
     },
+    activation="activation_function",
+    activations={"gelu_tanh": "gelu_new", "gelu": "gelu", "quick_gelu": "quick_gelu", "relu": "relu"},
     blocks="transformer.h",
     modules={
         "token_embedding": ("transformer.wte",),
@@ -64,12 +66,12 @@ _GPT2 = _Kind(
         "attention.qkv": ("attn.c_attn",),
         "attention.project": ("attn.c_proj",),
         "mlp_norm": ("ln_2",),
-        "expand": ("mlp.c_fc",),
-        "contract": ("mlp.c_proj",),
+        "mlp.expand": ("mlp.c_fc",),
+        "mlp.contract": ("mlp.c_proj",),
         "final_norm": ("transformer.ln_f",),
         "head": ("lm_head",),
     },
-    transposed=("attention.qkv", "attention.project", "expand", "contract"),  # what is "Conv1D" there
+    transposed=("attention.qkv", "attention.project", "mlp.expand", "mlp.contract"),  # what is "Conv1D" there
 )
 _LLAMA = _Kind(
     fields={
@@ -88,12 +90,12 @@ _LLAMA = _Kind(
     ours={
         "norm": "rmsnorm",
         "position": "rotary",
-        "rope_pairs": "halves",
         "dropout": 0.0,
         "qk_norm": False,
-        "activation": "swiglu",
     },
-    theirs={"hidden_act": "silu"},
+    theirs={},
+    activation="hidden_act",
+    activations={"swiglu": "silu"},
     blocks="model.layers",
     modules={
         "token_embedding": ("model.embed_tokens",),
@@ -103,8 +105,8 @@ _LLAMA = _Kind(
         "attention.k_norm": ("self_attn.k_norm",),
         "attention.project": ("self_attn.o_proj",),
         "mlp_norm": ("post_attention_layernorm",),
-        "expand": ("mlp.gate_proj", "mlp.up_proj"),
-        "contract": ("mlp.down_proj",),
+        "mlp.expand": ("mlp.gate_proj", "mlp.up_proj"),
+        "mlp.contract": ("mlp.down_proj",),
         "final_norm": ("model.norm",),
         "head": ("lm_head",),
     },
@@ -199,7 +201,23 @@ def _our_config(theirs: PretrainedConfig) -> GPTConfig:
     for name, value in wanted.items():
         if getattr(theirs, name) != value:
             raise ValueError(f"Our GPT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.")
+    ours["activation"] = _translated(
+        getattr(theirs, kind.activation),
+        {there: here for here, there in kind.activations.items()},
+        f"Our GPT needs {kind.activation} = {{}}; this model has {{}}.",
+    )
     return GPTConfig(**ours)
+
+
+def _translated(value: str, dictionary: dict[str, str], message: str) -> str:
+    """A word of one side in that of the other.
+
+    Raises:
+        ValueError: with the message, in which what is known and what was found are filled in.
+    """
+    if value not in dictionary:
+        raise ValueError(message.format(" or ".join(map(repr, dictionary)), repr(value)))
+    return dictionary[value]
 
 
 def _their_config(model: GPT) -> PretrainedConfig:
@@ -214,9 +232,15 @@ def _their_config(model: GPT) -> PretrainedConfig:
                 f"{name} = {getattr(config, name)!r}: it would have to be {value!r}."
             )
     theirs = kind.theirs | {name: getattr(config, field) for field, name in kind.fields.items()}
+    theirs[kind.activation] = _translated(
+        config.activation,
+        kind.activations,
+        f"No model of transformers with {config.position} positions is known here that has activation = {{1}}: it "
+        "would have to be {0}.",
+    )
     theirs |= {"bos_token_id": None, "eos_token_id": None}  # belong to a tokenizer
     if kind is _GPT2:
         return GPT2Config(**theirs, embd_pdrop=config.dropout, attn_pdrop=config.dropout)
     rope = {"rope_type": "default", "rope_theta": config.rope_base}
-    theirs["intermediate_size"] = model.state_dict()["blocks.0.contract.weight"].shape[1]
+    theirs["intermediate_size"] = model.state_dict()["blocks.0.mlp.contract.weight"].shape[1]
     return LlamaConfig(**theirs, rope_parameters=rope, mlp_bias=config.bias, head_dim=config.d_head)

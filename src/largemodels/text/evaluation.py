@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..models.gpt import GPT
-
 
 @torch.no_grad()
 def evaluate(
@@ -50,11 +48,12 @@ def evaluate(
 
 
 @torch.no_grad()
-def continuation_loss(model: GPT, prompts: Sequence[Tensor], continuations: Sequence[Tensor]) -> float:
+def continuation_loss(model: nn.Module, prompts: Sequence[Tensor], continuations: Sequence[Tensor]) -> float:
     """What a model pays for continuations, in nats, all tokens together.
 
     Args:
-        model: the language model.
+        model: a language model: has ``loss(inputs, targets)`` as for :func:`evaluate`, and may have a
+            ``context_length``.
         prompts: ``(time,)`` each, at least one token; read, not scored.
         continuations: ``(n,)`` each, of the same number of texts.
 
@@ -62,6 +61,7 @@ def continuation_loss(model: GPT, prompts: Sequence[Tensor], continuations: Sequ
         ValueError: for an empty prompt, or a text longer than the context of the model.
     """
     total, mode = 0.0, model.training
+    context_length = getattr(model, "context_length", None)
     model.eval()
     for prompt, continuation in zip(prompts, continuations, strict=True):
         if not len(prompt):
@@ -69,12 +69,10 @@ def continuation_loss(model: GPT, prompts: Sequence[Tensor], continuations: Sequ
         if not len(continuation):
             continue
         text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)
-        if len(text) - 1 > model.config.context_length:
-            raise ValueError(
-                f"{len(text)} tokens are too many for a context of {model.config.context_length}."
-            )
+        if context_length is not None and len(text) - 1 > context_length:
+            raise ValueError(f"{len(text)} tokens are too many for a context of {context_length}.")
         targets = text[1:].clone()
         targets[: len(prompt) - 1] = -100
-        total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)
+        total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)  # type: ignore[operator]
     model.train(mode)
     return total

@@ -9,7 +9,7 @@ it, for every choice of :class:`~.gpt.GPTConfig`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import torch
 import torch.nn as nn
@@ -19,6 +19,7 @@ from torch import Tensor
 from ..models import rotary
 from ..models.attention import Attention
 from ..models.cache import KVCache
+from ..models.feed_forward import ACTIVATIONS, FeedForward
 from ..models.gpt import GPT, Block
 from ..models.int8 import Int8GPT, Int8Linear
 from ..models.linear import LARGE, Linear
@@ -26,14 +27,14 @@ from ..models.linear import LARGE, Linear
 Map = Callable[[Tensor], Tensor]
 
 _KNOWN = (
-    *(GPT, Int8GPT, Block, Attention, Linear, Int8Linear),
+    *(GPT, Int8GPT, Block, Attention, FeedForward, Linear, Int8Linear),
     *(nn.Embedding, nn.LayerNorm, nn.RMSNorm, nn.Dropout, nn.ModuleList),
 )
 
 
-def decodable(model: nn.Module) -> bool:
+def supported(model: object) -> TypeGuard[GPT]:
     """Whether a model is a GPT as it came, without adapters in the place of layers and without hooks."""
-    return type(model) in (GPT, Int8GPT) and all(
+    return isinstance(model, GPT) and all(
         type(module) in _KNOWN and not (module._forward_hooks or module._forward_pre_hooks)
         for module in model.modules()
     )
@@ -51,24 +52,24 @@ class _Layer(NamedTuple):
     contract: Map
 
 
-class Decoder:
+class FastGPT:
     """A GPT that reads one token a row after what its cache holds. For inference, without padding.
 
     Args:
-        model: for which :func:`decodable` is true, in evaluation mode; it must not change while it is decoded.
-        cache: of :meth:`.gpt.GPT.new_cache`; the decoder appends to it.
+        model: for which :func:`supported` is true, in evaluation mode; it must not change meanwhile.
+        cache: of :meth:`.gpt.GPT.new_cache`; each step appends to it.
     """
 
     def __init__(self, model: GPT, cache: KVCache) -> None:
         config = model.config
-        self.cache, self.pairs, self.head = cache, config.rope_pairs, model.logits
+        self.cache, self.head = cache, model.logits
         self.embedding, self.positions = model.token_embedding.weight, None
         self.n_head, self.n_kv_head = config.n_head, config.n_kv_head or config.n_head
-        self.d_head, self.activation = config.d_head, config.activation
+        self.d_head, self.activate = config.d_head, ACTIVATIONS[config.activation]
         self.rotation: tuple[Tensor, Tensor] | None = None
         if config.position == "rotary":
             positions = torch.arange(cache.capacity, device=cache.keys.device)
-            self.rotation = rotary.rotation(positions, config.d_head, config.rope_base, config.rope_pairs)
+            self.rotation = rotary.rotation(positions, config.d_head, config.rope_base)
         else:
             self.positions = model.position_embedding.weight
         self.layers = [self._layer(block) for block in model.blocks]
@@ -83,8 +84,8 @@ class Decoder:
             self._qk_norm(attention),
             _product(attention.project),
             _norm(block.mlp_norm),
-            _product(block.expand),
-            _product(block.contract),
+            _product(block.mlp.expand),
+            _product(block.mlp.contract),
         )
 
     def _qk_norm(self, attention: Attention) -> Map | None:
@@ -114,7 +115,7 @@ class Decoder:
         )
         for layer, held, place in zip(self.layers, everything, places, strict=True):
             x = x + layer.project(self._attend(layer, x, rotation, held, place))
-            x = x + layer.contract(self._activate(layer.expand(layer.mlp_norm(x))))
+            x = x + layer.contract(self.activate(layer.expand(layer.mlp_norm(x))))
         cache.length = start + 1
         return self.head(self.final_norm(x))
 
@@ -133,7 +134,7 @@ class Decoder:
         if layer.qk_norm is not None:
             qk = layer.qk_norm(qk)
         if rotation is not None:
-            qk = rotary.rotate(qk, *rotation, self.pairs)
+            qk = rotary.rotate(qk, *rotation)
         place[0].copy_(qk.narrow(1, self.n_head, self.n_kv_head))
         place[1].copy_(v)
         # Queries that share keys stand beside each other, as positions would.
@@ -141,15 +142,6 @@ class Decoder:
         if q.dtype != keys.dtype:  # a cache may be of lower precision
             q = q.to(keys.dtype)
         return F.scaled_dot_product_attention(q, keys, values).to(x.dtype).reshape(x.shape)
-
-    def _activate(self, hidden: Tensor) -> Tensor:
-        """As in :meth:`.gpt.Block.forward`."""
-        if self.activation == "gelu":
-            return F.gelu(hidden, approximate="tanh")
-        if self.activation == "relu2":
-            return hidden * F.relu(hidden)
-        gate, value = hidden.chunk(2, dim=-1)
-        return F.silu(gate) * value
 
 
 def _product(layer: nn.Module) -> Map:

@@ -1,26 +1,28 @@
 """Sequences from a language model, one token after the other.
 
 A model gives a distribution over the next token. :func:`generate` draws from it, or takes the likeliest, and goes on;
-:func:`beam_search` looks for a whole continuation that is likely. Both read each token once and keep its keys and
-values (:class:`~largemodels.models.cache.KVCache`). Without sampling they give the tokens that
-``transformers.generate`` gives. For text instead of tokens see :mod:`.writing`.
+:func:`beam_search` looks for a whole continuation that is likely. Both take any model that has what :mod:`.protocol`
+lists, and read each token once: what the model needs of the earlier ones is kept in a cache. Without sampling they give
+the tokens that ``transformers.generate`` gives. For text instead of tokens see :mod:`.writing`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..models.cache import KVCache
-from ..models.gpt import GPT
-from .fast import Decoder, decodable
+from ..models.checks import at_least
+from .fast import FastGPT, supported
+from .protocol import Cache, LanguageModel
 from .sampling import Sampling, penalised
 
 
 def generate(
-    model: GPT,
+    model: LanguageModel,
     tokens: Tensor,
     n_new: int,
     temperature: float = 1.0,
@@ -62,7 +64,7 @@ def generate(
 
 @torch.no_grad()
 def steps(
-    model: GPT,
+    model: LanguageModel,
     tokens: Tensor,
     n_new: int,
     sampling: Sampling,
@@ -76,13 +78,13 @@ def steps(
     Yields:
         ``(batch, 1)``, ``n_new`` times, or fewer if all rows have ended.
     """
-    with Reader(model, tokens, n_new, mask) as reader:
+    with Session(model, tokens, n_new, mask) as session:
         batch, time = tokens.shape
         text = torch.cat([tokens, tokens.new_zeros(batch, n_new)], dim=1)  # filled as it grows
         ended = torch.zeros(batch, 1, dtype=torch.bool, device=tokens.device)
         for end in range(time, time + n_new):
             so_far = text.narrow(1, 0, end)  # a view, in a quarter of the time of [:, :end]
-            chosen = sampling.choose(reader.read(so_far), so_far, reader.real(so_far), generator)
+            chosen = sampling.choose(session.read(so_far), so_far, session.real(so_far), generator)
             if end_token is not None:
                 chosen = chosen.masked_fill(ended, end_token)
                 ended = ended | (chosen == end_token)
@@ -94,7 +96,7 @@ def steps(
 
 @torch.no_grad()
 def beam_search(
-    model: GPT,
+    model: LanguageModel,
     tokens: Tensor,
     n_new: int,
     n_beam: int = 4,
@@ -130,10 +132,10 @@ def beam_search(
     first = torch.arange(0, batch * n_beam, n_beam, device=tokens.device)[:, None]  # row of each first beam
     scores = torch.full((batch, n_beam), -torch.inf, device=tokens.device)  # log-probabilities of the beams
     scores[:, 0] = 0  # in the beginning all beams are the same: only one goes on
-    with Reader(model, text, n_new, mask) as reader:
+    with Session(model, text, n_new, mask) as session:
         for length in range(1, n_new + 1):
-            log_probs = reader.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
-            log_probs = penalised(log_probs, text, repetition_penalty, reader.real(text))
+            log_probs = session.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
+            log_probs = penalised(log_probs, text, repetition_penalty, session.real(text))
             totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
             # Of each beam only one continuation ends, so among twice as many there are n_beam that go on.
             totals, places = totals.topk(2 * n_beam)
@@ -146,7 +148,7 @@ def beam_search(
             scores, best = totals.masked_fill(ends, -torch.inf).topk(n_beam)  # (batch, n_beam)
             rows, chosen = rows.gather(1, best).flatten(), chosen.gather(1, best).flatten()
             text = torch.cat([text[rows], chosen[:, None]], dim=1)
-            reader.select(rows)
+            session.select(rows)
             likeliest = scores[:, 0].tolist()
             is_open = [some.is_open(score, length) for some, score in zip(finished, likeliest, strict=True)]
             if not any(is_open):
@@ -184,8 +186,7 @@ class _Finished:
     """
 
     def __init__(self, size: int, length_penalty: float) -> None:
-        if size < 1:
-            raise ValueError(f"n_beam must be at least 1, not {size}.")
+        at_least(1, n_beam=size)
         self.size, self.length_penalty = size, length_penalty
         self.kept: list[tuple[float, Tensor]] = []  # score and tokens, best first
         self.closed = False
@@ -210,11 +211,11 @@ class _Finished:
         return self.kept[0][1] if self.kept else tokens.new_empty(0)
 
 
-class Reader:
-    """A model that reads growing sequences and keeps what it has read; in evaluation mode inside ``with``.
+class Session:
+    """Inference on sequences that grow: each token is read once. The model is in evaluation mode inside ``with``.
 
-    When a sequence outgrows the context, the place of every token in it changes with each new one, and what is kept is
-    of no use: the last ``context_length`` tokens are read anew each time.
+    When a sequence outgrows the context, the place of every token in it changes with each new one, and the cache is of
+    no use: the last ``context_length`` tokens are read anew each time.
 
     Args:
         model: the language model.
@@ -223,7 +224,7 @@ class Reader:
         mask: ``(batch, time)``, false where a prompt is padded on the left.
     """
 
-    def __init__(self, model: GPT, tokens: Tensor, n_new: int, mask: Tensor | None = None) -> None:
+    def __init__(self, model: LanguageModel, tokens: Tensor, n_new: int, mask: Tensor | None = None) -> None:
         if n_new < 0:
             raise ValueError(f"n_new must be 0 or positive, not {n_new}.")
         batch, time = _shape(tokens)
@@ -232,15 +233,15 @@ class Reader:
                 raise ValueError("mask must have the shape of tokens, with padding on the left: see pad().")
             mask = torch.cat([mask.bool(), mask.new_ones(batch, n_new, dtype=torch.bool)], dim=1)
         self.model, self.mask = model, mask
-        self.longest = model.config.context_length
-        self.cache: KVCache | None = None
+        self.longest = math.inf if model.context_length is None else model.context_length
+        self.cache: Cache | None = None
         if time <= self.longest:
-            self.cache = model.new_cache(batch, min(time + n_new, self.longest))
-        self.decoder: Decoder | None = None
-        if self.cache is not None and mask is None and decodable(model):
-            self.decoder = Decoder(model, self.cache)
+            self.cache = model.new_cache(batch, int(min(time + n_new, self.longest)))
+        self.fast: FastGPT | None = None
+        if isinstance(self.cache, KVCache) and mask is None and supported(model):
+            self.fast = FastGPT(model, self.cache)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Session:
         self.mode = self.model.training
         self.model.eval()
         return self
@@ -253,11 +254,11 @@ class Reader:
         time = text.shape[1]
         if time > self.longest:
             self.cache = None
-        start = time - self.longest if self.cache is None else self.cache.length
+        start = time - int(self.longest) if self.cache is None else self.cache.length
         mask = None if self.mask is None else self.mask[:, start:time]
         with torch.inference_mode():  # a seventh quicker than no_grad where the model is small
-            if self.decoder is not None and 0 < start == time - 1 and self.cache is not None:
-                return self.decoder.step(text.select(1, -1))
+            if self.fast is not None and 0 < start == time - 1 and self.cache is not None:
+                return self.fast.step(text.select(1, -1))
             hidden = self.model.hidden(text[:, start:], mask, self.cache)  # (batch, time - start, d_model)
             return self.model.logits(hidden[:, -1])
 

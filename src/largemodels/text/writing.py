@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.gpt import GPT
 from .generation import beam_search, pad, steps
+from .protocol import LanguageModel
 from .sampling import Sampling
 from .tokenizers import Tokenizer, TransformersTokenizer
 
 
 def stream(
-    model: GPT,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str | Tensor,
     n_new: int,
@@ -64,7 +64,7 @@ def stream(
 
 
 def complete(
-    model: GPT,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompts: Sequence[str],
     n_new: int,
@@ -97,7 +97,7 @@ def complete(
 
 
 def likeliest(
-    model: GPT,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt: str,
     n_new: int,

@@ -28,10 +28,11 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_model
 from torch import nn
 from torch.optim import Optimizer
 
+from ..models.former import FORMAT, present_description, present_name
 from .config import TrainingConfig
 from .history import Progress
 from .parallel import Team
@@ -176,7 +177,7 @@ class RunFolder:
             raise CheckpointError(
                 f"{folder} is of {len(processes)} processes, these are {self.team.size}: go on with as many."
             )
-        load_model(model, folder / WEIGHTS)
+        _load_weights(model, folder)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         set_random_state(processes[self.team.rank]["random"], self.team.place)
@@ -280,18 +281,40 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     """
     folder = newest(path)
     _refuse_other_model(model, _read_record(folder), folder)
-    load_model(model, folder / WEIGHTS)
+    _load_weights(model, folder)
+
+
+def _load_weights(model: nn.Module, folder: Path) -> None:
+    """Weights of a checkpoint that :func:`_refuse_other_model` has compared; of tied ones it holds one name."""
+    described = _read_saved(folder)["model"]
+    weights = load_file(folder / WEIGHTS)
+    model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)
 
 
 def _describe(model: nn.Module) -> dict[str, Any]:
     """Class and config of a model; the config is its ``config``, if that is a dataclass."""
     config = getattr(model, "config", None)
-    return {"class": type(model).__name__, "config": asdict(config) if is_dataclass(config) else None}  # type: ignore[arg-type]
+    fields_of = asdict(config) if is_dataclass(config) else None  # type: ignore[arg-type]
+    return {"class": type(model).__name__, "config": fields_of, "format": FORMAT}
+
+
+def _read_saved(folder: Path) -> dict[str, Any]:
+    """The record as it was written, perhaps by an earlier version of the library."""
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    return record
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return record
+    """The record in present words.
+
+    Raises:
+        CheckpointError: if this version has no such model.
+    """
+    record = _read_saved(folder)
+    try:
+        return record | {"model": present_description(record["model"])}
+    except ValueError as error:
+        raise CheckpointError(f"{folder} cannot be loaded. {error}") from None
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
@@ -323,7 +346,8 @@ def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) 
     if saved["config"] and current["config"]:
         _refuse_other(saved["config"], model.config, folder)
     with safe_open(folder / WEIGHTS, framework="pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        names = {name: present_name(name, _read_saved(folder)["model"]) for name in file.keys()}  # noqa: SIM118
+        shapes = {names[name]: file.get_slice(name).get_shape() for name in names}
     tensors = model.state_dict()
     held = {
         tensors[name].data_ptr() for name in shapes if name in tensors

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..models.checks import at_least, one_of
+
 OPTIMIZERS = ("adamw", "muon")
 
 
@@ -16,7 +18,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3  # AdamW's highest, reached at the end of the warm-up
     warmup_steps: int = 0  # the learning rate rises linearly over these
     final_fraction: float = 0.1  # of the learning rate, at the end
-    weight_decay: float = 0.1  # on matrices; biases, norms and other vectors are not decayed
+    weight_decay: float = 0.1  # on matrices of layers; biases, norms, class tokens, positions are not decayed
     betas: tuple[float, float] = (0.9, 0.95)  # decay of AdamW's running means
     clip_norm: float = 1.0  # the gradient is scaled down to this norm
     evaluate_every: int = 100  # steps between two evaluations
@@ -34,14 +36,12 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:
             raise ValueError("Say how long to train: steps or seconds.")
-        for name in ("steps", "evaluate_every", "save_every", "accumulate", "patience"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}.")
+        at_least(1, steps=self.steps, evaluate_every=self.evaluate_every, save_every=self.save_every)
+        at_least(1, accumulate=self.accumulate, patience=self.patience)
         if not 0 <= self.warmup_steps <= (self.steps or math.inf):
             raise ValueError(f"warmup_steps must lie between 0 and steps, not {self.warmup_steps}.")
         for name in ("learning_rate", "matrix_learning_rate", "clip_norm", "seconds"):
             if (value := getattr(self, name)) is not None and not value > 0:
                 raise ValueError(f"{name} must be positive, not {value}.")
-        for name, choices in {"optimizer": OPTIMIZERS, "precision": ("fp32", "bf16")}.items():
-            if (value := getattr(self, name)) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        one_of(OPTIMIZERS, optimizer=self.optimizer)
+        one_of(("fp32", "bf16"), precision=self.precision)

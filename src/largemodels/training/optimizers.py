@@ -5,6 +5,10 @@ running size. Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/mu
 the momentum of the gradient, sets all its singular values to about 1, and steps in that direction, so that rare
 directions move as far as common ones. Embeddings, the output head and vectors are no such maps and stay with AdamW.
 
+A module says itself what differs from the rule, by names of its layers or parameters: ``by_adamw`` lists layers that
+Muon leaves to AdamW; ``stacked`` says of a layer that its matrix is several maps on top of each other, and how many
+rows each has; ``decayed`` lists parameters of its own that are matrices, and decay as those of layers do.
+
 Two things differ from the paper's code: matrices of one shape are orthogonalised together, and in fp32 except on CUDA,
 where bf16 is faster and exact enough.
 """
@@ -97,6 +101,8 @@ class Muon(torch.optim.Optimizer):
         ValueError: if a parameter is no matrix.
     """
 
+    needs_whole_matrices = True  # a process that holds a part of each cannot use it
+
     def __init__(
         self,
         parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
@@ -150,19 +156,18 @@ class Muon(torch.optim.Optimizer):
 
 
 def matrices(model: nn.Module) -> list[dict[str, Any]]:
-    """What Muon is for, in groups: the trained weights of all linear layers but those in a module called ``head``.
+    """What Muon is for, in groups: the trained weights of all linear layers but those that a module leaves to AdamW.
 
-    A module whose layer holds several maps on top of each other, as that of queries, keys and values, says so by an
-    attribute: ``stacked``, from the layer's name to the rows of each map. A weight that a layer shares with an
-    embedding counts as an embedding.
+    A module names the latter by an attribute: ``by_adamw = ("head",)``, names of its layers. Another says which layers
+    hold several maps on top of each other, as that of queries, keys and values: ``stacked``, from the layer's name to
+    the rows of each map. A weight that a layer shares with an embedding counts as an embedding.
     """
     modules = dict(model.named_modules())
-    taken = {
-        id(parameter)
-        for name, module in modules.items()
-        if isinstance(module, nn.Embedding) or name.rpartition(".")[2] == "head"
-        for parameter in module.parameters()
-    }
+    kept = [module for module in modules.values() if isinstance(module, nn.Embedding)]
+    for module in modules.values():
+        names = getattr(module, "by_adamw", ())
+        kept += [child for name, child in module.named_children() if name in names]
+    taken = {id(parameter) for module in kept for parameter in module.parameters()}
     groups: dict[tuple[int, ...] | None, list[Tensor]] = defaultdict(list)
     for name, module in modules.items():
         if isinstance(module, nn.Linear) and module.weight.requires_grad and id(module.weight) not in taken:
@@ -172,10 +177,30 @@ def matrices(model: nn.Module) -> list[dict[str, Any]]:
     return [{"params": weights, "parts": parts} for parts, weights in groups.items()]
 
 
+# Layers whose weights are matrices, or filters, or tables of vectors.
+WITH_MATRICES = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.modules.conv._ConvNd, nn.RNNBase)
+
+
+def decayed(model: nn.Module) -> set[int]:
+    """The ``id`` of each parameter that weight decay is for: matrices, filters and embeddings of known layers.
+
+    Biases, norms, and what a module holds of its own, such as class tokens and positions, keep their size. A module
+    whose own parameters are matrices as those of a linear layer are names them: ``decayed = ("weight",)``.
+    """
+    found: set[int] = set()
+    for module in model.modules():
+        names = getattr(module, "decayed", ())
+        known = isinstance(module, WITH_MATRICES)
+        for name, parameter in module.named_parameters(recurse=False):
+            if name in names or (known and parameter.ndim >= 2):
+                found.add(id(parameter))
+    return found
+
+
 def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """The optimisers of a training, each with the highest learning rate of its groups in ``initial_lr``.
 
-    AdamW decays matrices only: biases, norms and other vectors keep their size.
+    Only what :func:`decayed` names is decayed.
 
     Raises:
         ValueError: if there is nothing to train, or nothing for Muon.
@@ -193,9 +218,10 @@ def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
         optimizers.append(
             Muon(by_muon, config.matrix_learning_rate, config.momentum, weight_decay=config.weight_decay)
         )
+    with_decay = decayed(model)
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if id(p) in with_decay], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if id(p) not in with_decay], "weight_decay": 0.0},
     ]
     if parameters:
         optimizers.append(torch.optim.AdamW(groups, config.learning_rate, betas=config.betas, fused=True))

@@ -26,8 +26,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .optimizers import Muon
-
 Batch = tuple[Tensor, ...] | dict[str, Tensor]  # (batch, …) each
 
 
@@ -91,7 +89,7 @@ class Team:
         """
         if self.size == 1:
             return objective, optimizers
-        if self.sharded and any(isinstance(optimizer, Muon) for optimizer in optimizers):
+        if self.sharded and any(getattr(one, "needs_whole_matrices", False) for one in optimizers):
             raise ValueError(
                 'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'
             )

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from largemodels.models.attention import Attention, visible
+from largemodels.models.attention import Attention, CrossAttention, visible
 from largemodels.models.cache import KVCache
 from largemodels.models.rotary import rotation
 
+Some = TypeVar("Some", Attention, CrossAttention)
 
-def randomised(attention: Attention) -> Attention:
+
+def randomised(attention: Some) -> Some:
     """Weights, biases and norms that hide nothing by being 0, 1 or small."""
     with torch.no_grad():
         for parameter in attention.parameters():
@@ -19,10 +22,12 @@ def randomised(attention: Attention) -> Attention:
     return attention
 
 
-def written_out(attention: Attention, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+def written_out(
+    attention: Attention | CrossAttention, x: torch.Tensor, context: torch.Tensor | None = None
+) -> torch.Tensor:
     """The same by loops over sentences, heads, queries and keys, straight from the paper's formula."""
     d, n_head, n_kv_head = attention.d_head, attention.n_head, attention.n_kv_head
-    if context is None:
+    if isinstance(attention, Attention):
         q, k, v = attention.qkv(x).split([n_head * d, n_kv_head * d, n_kv_head * d], dim=-1)
     else:
         q = attention.query(x)
@@ -34,7 +39,7 @@ def written_out(attention: Attention, x: torch.Tensor, context: torch.Tensor | N
             theirs = slice(shared * d, (shared + 1) * d)
             for i in range(q.shape[1]):
                 scores = []
-                last = i + 1 if attention.causal else k.shape[1]
+                last = i + 1 if getattr(attention, "causal", False) else k.shape[1]
                 for j in range(last):
                     query, key = q[b, i, own], k[b, j, theirs]
                     if attention.q_norm is not None:
@@ -58,8 +63,9 @@ def test_it_is_the_formula(causal: bool, n_kv_head: int | None, qk_norm: bool) -
 
 
 @pytest.mark.parametrize("n_kv_head", [None, 2])
-def test_cross_attention_is_the_formula(n_kv_head: int | None) -> None:
-    attention = randomised(Attention(28, 4, d_context=9, n_kv_head=n_kv_head))
+@pytest.mark.parametrize("qk_norm", [False, True])
+def test_cross_attention_is_the_formula(n_kv_head: int | None, qk_norm: bool) -> None:
+    attention = randomised(CrossAttention(28, 4, d_context=9, n_kv_head=n_kv_head, qk_norm=qk_norm))
     x, context = torch.randn(3, 5, 28), torch.randn(3, 8, 9)
     assert_close(attention(x, context), written_out(attention, x, context), rtol=1e-4, atol=1e-5)
 
@@ -89,7 +95,7 @@ def test_padding_changes_nothing_for_real_tokens(causal: bool) -> None:
 
 
 def test_padding_of_the_other_sequence() -> None:
-    attention = Attention(12, 2, d_context=5)
+    attention = CrossAttention(12, 2, d_context=5)
     x, context = torch.randn(2, 3, 12), torch.randn(2, 6, 5)
     mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]])
     assert_close(attention(x, context, mask)[:1], attention(x[:1], context[:1, :4]))
@@ -156,14 +162,31 @@ def test_with_a_cache_in_any_chunks(chunks: list[int]) -> None:
 
 
 def test_cross_attention_reads_the_other_sequence_once() -> None:
-    attention = randomised(Attention(12, 3, d_context=7, qk_norm=True))
+    attention = randomised(CrossAttention(12, 3, d_context=7, qk_norm=True))
     x, context = torch.randn(2, 4, 12), torch.randn(2, 6, 7)
     cache = KVCache(n_layer=1, batch_size=2, n_kv_head=3, capacity=6, d_head=4)
     with torch.no_grad():
         first = attention(x[:, :1], context, cache=cache)
         cache.length = 6
         rest = attention(x[:, 1:], cache=cache)
-    assert_close(torch.cat([first, rest], dim=1), attention(x, context))
+        assert_close(torch.cat([first, rest], dim=1), attention(x, context))
+        mask = torch.tensor([[1, 1, 1, 1, 0, 0], [0, 1, 1, 1, 1, 1]])
+        assert_close(attention(x, mask=mask, cache=cache), attention(x, context, mask))
+        cache.select(torch.tensor([1, 1]))
+        assert_close(attention(x, cache=cache), attention(x, context[[1, 1]]))
+
+
+def test_cross_attention_turns_nothing_and_is_as_wide_as_its_model() -> None:
+    with pytest.raises(TypeError, match="rotation"):
+        CrossAttention(12, 3)(torch.randn(1, 2, 12), torch.randn(1, 4, 12), rotation=None)
+    assert CrossAttention(12, 3).key_value.in_features == 12
+
+
+def test_cross_attention_without_a_context_is_refused_in_words() -> None:
+    attention, cache = CrossAttention(12, 3), KVCache(1, 2, 3, 6, 4)
+    for there in (None, cache):
+        with pytest.raises(ValueError, match="needs a context, or a cache that holds one"):
+            attention(torch.randn(2, 4, 12), cache=there)
 
 
 def test_a_cache_of_lower_precision() -> None:
@@ -183,6 +206,8 @@ def test_a_cache_of_lower_precision() -> None:
 def test_widths_must_divide(sizes: tuple[int, int, int | None], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Attention(sizes[0], sizes[1], n_kv_head=sizes[2])
+    with pytest.raises(ValueError, match=message):
+        CrossAttention(sizes[0], sizes[1], n_kv_head=sizes[2])
 
 
 def test_dropout_only_in_training() -> None:

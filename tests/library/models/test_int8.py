@@ -48,7 +48,7 @@ def test_model_is_near_and_the_original_untouched() -> None:
         exact, near = model(tokens), small(tokens)
     assert 0 < (exact - near).norm() / exact.norm() < 0.03
     assert lm.generate(small, tokens, 5, temperature=0).shape == (2, 14)
-    model.blocks[0].expand.weight.data.mul_(-1)  # another model is not near
+    model.blocks[0].mlp.expand.weight.data.mul_(-1)  # another model is not near
     with torch.no_grad():
         assert (model(tokens) - near).norm() / exact.norm() > 0.1
 

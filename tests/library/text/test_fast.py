@@ -11,8 +11,8 @@ from torch import nn
 from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.models.int8 import Int8GPT
 from largemodels.text import fast as module
-from largemodels.text.fast import Decoder, decodable
-from largemodels.text.generation import Reader, generate
+from largemodels.text.fast import FastGPT, supported
+from largemodels.text.generation import Session, generate
 
 CHOICES: dict[str, dict[str, Any]] = {
     "gpt2": {},
@@ -20,12 +20,13 @@ CHOICES: dict[str, dict[str, Any]] = {
     "own head": {"tied_head": False},
     "rmsnorm": {"norm": "rmsnorm"},
     "rotary": {"position": "rotary"},
-    "interleaved": {"position": "rotary", "rope_pairs": "interleaved"},
     "qk-norm": {"qk_norm": True},
     "shared keys": {"n_kv_head": 2},
     "shared keys, qk-norm, rotary": {"n_kv_head": 2, "qk_norm": True, "position": "rotary"},
     "one head of keys": {"n_kv_head": 1},
     "relu2": {"activation": "relu2"},
+    "gelu": {"activation": "gelu"},
+    "quick_gelu": {"activation": "quick_gelu"},
     "swiglu": {"activation": "swiglu", "d_hidden": 19},
 }
 
@@ -41,13 +42,13 @@ def model(**changes: Any) -> GPT:
 
 
 def difference(gpt: GPT, other: GPT | None = None, batch: int = 3) -> float:
-    """Largest difference of any logit between a model that reads all anew and a decoder that reads one by one."""
+    """Largest difference of any logit between a model that reads all anew and the quick way, which reads one by one."""
     tokens = torch.randint(13, (batch, 11))
     with torch.inference_mode():
         cache = gpt.new_cache(batch)
         gpt(tokens[:, :4], cache=cache)
-        decoder = Decoder(gpt, cache)
-        found = torch.stack([decoder.step(tokens[:, place]) for place in range(4, 11)], dim=1)
+        fast = FastGPT(gpt, cache)
+        found = torch.stack([fast.step(tokens[:, place]) for place in range(4, 11)], dim=1)
         wanted = (other or gpt)(tokens)[:, 4:]
     assert found.shape == wanted.shape and cache.length == 11
     return (found.float() - wanted.float()).abs().max().item()
@@ -66,7 +67,7 @@ def test_another_model_would_be_noticed(name: str) -> None:
     gpt = model(**CHOICES[name])
     for parameter in (
         "blocks.2.attention_norm.weight",
-        "blocks.1.contract.weight",
+        "blocks.1.mlp.contract.weight",
         "blocks.0.attention.qkv.weight",
     ):
         other = model(**CHOICES[name])
@@ -88,7 +89,7 @@ def test_autocast_is_obeyed() -> None:
     gpt = model()
     with torch.autocast("cpu", torch.bfloat16), torch.inference_mode():
         assert difference(gpt) < 0.1
-        assert Decoder(gpt, gpt.new_cache(1)).step(torch.tensor([1])).dtype == torch.bfloat16
+        assert FastGPT(gpt, gpt.new_cache(1)).step(torch.tensor([1])).dtype == torch.bfloat16
 
 
 def test_cache_of_lower_precision() -> None:
@@ -97,7 +98,7 @@ def test_cache_of_lower_precision() -> None:
         cache = gpt.new_cache(1, dtype=torch.bfloat16)
         tokens = torch.randint(13, (1, 6))
         gpt(tokens[:, :5], cache=cache)
-        logits = Decoder(gpt, cache).step(tokens[:, 5])
+        logits = FastGPT(gpt, cache).step(tokens[:, 5])
         torch.testing.assert_close(logits, gpt(tokens)[:, -1], atol=0.3, rtol=0)
         assert logits.dtype == torch.float32
 
@@ -113,7 +114,7 @@ def test_generation_takes_it_and_reads_the_prompt_by_the_model() -> None:
 def test_hooks_see_every_token() -> None:
     gpt, seen = model(), []
     gpt.blocks[1].attention.register_forward_hook(lambda *_: seen.append(1))
-    assert not decodable(gpt)
+    assert not supported(gpt)
     prompt = torch.ones(1, 3).long()
     found, wanted = (generate(some, prompt, 5, temperature=0) for some in (gpt, model()))
     assert torch.equal(found, wanted)
@@ -133,16 +134,16 @@ def test_what_is_not_the_model_as_it_came_is_left_to_itself() -> None:
             self.calls += 1
             return 2 * self.layer(x)
 
-    assert decodable(model()) and decodable(Int8GPT(model()))
-    assert not decodable(Other(model().config))
+    assert supported(model()) and supported(Int8GPT(model()))
+    assert not supported(Other(model().config))
     adapted = model()
-    adapted.blocks[0].expand = adapter = Adapter(adapted.blocks[0].expand)
-    assert not decodable(adapted)
+    adapted.blocks[0].mlp.expand = adapter = Adapter(adapted.blocks[0].mlp.expand)
+    assert not supported(adapted)
     generate(adapted, torch.ones(1, 3).long(), 5)
     assert adapter.calls == 5
 
 
 def test_padding_is_left_to_the_model() -> None:
     mask = torch.tensor([[False, True, True]])
-    assert Reader(model(), torch.ones(1, 3).long(), 2, mask).decoder is None
-    assert Reader(model(), torch.ones(1, 3).long(), 2).decoder is not None
+    assert Session(model(), torch.ones(1, 3).long(), 2, mask).fast is None
+    assert Session(model(), torch.ones(1, 3).long(), 2).fast is not None

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from largemodels.models.gpt import GPT, GPTConfig
-from largemodels.text.generation import Reader, beam_search, generate, pad, steps
+from largemodels.text.generation import Session, beam_search, generate, pad, steps
 from largemodels.text.sampling import Sampling
 
 VOCAB = 7
@@ -48,10 +48,10 @@ def test_each_token_is_read_once_and_what_is_kept_changes_nothing(changes: dict)
     text = torch.randint(VOCAB, (3, 14))
     read = []
     gpt.token_embedding.register_forward_hook(lambda _, arguments, __: read.append(arguments[0].shape[1]))
-    with torch.no_grad(), Reader(gpt, text[:, :4], 10) as reader:
-        assert reader.cache is not None
-        assert reader.cache.capacity == 11
-        logits = [reader.read(text[:, :end]) for end in range(4, 15)]
+    with torch.no_grad(), Session(gpt, text[:, :4], 10) as session:
+        assert session.cache is not None
+        assert session.cache.capacity == 11
+        logits = [session.read(text[:, :end]) for end in range(4, 15)]
     assert read == [4, 1, 1, 1, 1, 1, 1, 1, 11, 11, 11]
     for end, found in zip(range(4, 15), logits, strict=True):
         torch.testing.assert_close(found, gpt(text[:, max(0, end - 11) : end])[:, -1], rtol=1e-5, atol=1e-5)

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from largemodels.data.batches import batches
+from largemodels.models.former import FORMAT
 from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.training import checkpoints
 from largemodels.training.checkpoints import CheckpointError, load_record, load_weights
@@ -88,7 +89,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
         run(tmp_path, model(), stop=2 * 13 + 1, **settings)  # in the middle of an update
     torch.rand(5)  # whatever the process has drawn since
     resumed = model(zero_init=False)
-    nn.init.zeros_(resumed.blocks[0].expand.weight)
+    nn.init.zeros_(resumed.blocks[0].mlp.expand.weight)
     history = run(tmp_path, resumed, **settings)
     assert f"Going on after step 10, from {tmp_path / 'step-00000010'}." in capsys.readouterr().err
     for name, value in undisturbed.state_dict().items():
@@ -148,7 +149,8 @@ def test_what_a_checkpoint_holds(finished: Path) -> None:
     assert len(state["optimizers"]) == len(state["processes"]) == 1
     record = load_record(finished)
     assert record == load_record(newest)
-    assert record["model"] == {"class": "GPT", "config": json.loads(json.dumps(vars(model().config)))}
+    config = json.loads(json.dumps(vars(model().config)))
+    assert record["model"] == {"class": "GPT", "config": config, "format": FORMAT}
     assert record["training"]["accumulate"] == 2
     assert record["progress"]["step"] == 23
 
@@ -197,7 +199,7 @@ def test_tied_weights_and_buffers(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_model_is_refused_and_nothing_loaded(finished: Path, tmp_path: Path) -> None:
     for other, message in [
         (model(n_layer=3), "n_layer = 2, this run has 3"),
-        (model(activation="relu2"), "activation = 'gelu', this run has 'relu2'"),
+        (model(activation="relu2"), "activation = 'gelu_tanh', this run has 'relu2'"),
         (Tied(), "is of a GPT, not of a Tied"),
     ]:
         before = {name: value.clone() for name, value in other.state_dict().items()}

@@ -202,7 +202,7 @@ def test_the_bar_shows_loss_and_speed(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_matrix_products_in_bf16_weights_in_fp32() -> None:
     model, seen = gpt(), []
-    model.blocks[0].expand.register_forward_hook(lambda module, given, result: seen.append(result.dtype))
+    model.blocks[0].mlp.expand.register_forward_hook(lambda module, given, result: seen.append(result.dtype))
     train(model, windows(), TrainingConfig(steps=1, precision="bf16"))
     assert seen == [torch.bfloat16]
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+import largemodels as lm
 from largemodels.models.gpt import GPT, GPTConfig
+from largemodels.models.presets import preset
 from largemodels.training.config import TrainingConfig
 from largemodels.training.optimizers import (
     Muon,
@@ -162,7 +164,7 @@ def test_muon_takes_the_matrices_of_the_blocks(tied: bool) -> None:
     by_muon = [*packed, *single]
     assert packed == [f"blocks.{i}.attention.qkv.weight" for i in (0, 1)]
     assert muon.param_groups[0]["parts"] == (16, 16, 16)
-    inner = ("attention.project", "expand", "contract")
+    inner = ("attention.project", "mlp.expand", "mlp.contract")
     assert single == [f"blocks.{i}.{part}.weight" for i in (0, 1) for part in inner]
     decayed, kept = ([names[id(p)] for p in group["params"]] for group in adamw.param_groups)
     heads = [] if tied else ["head.weight"]
@@ -171,6 +173,76 @@ def test_muon_takes_the_matrices_of_the_blocks(tied: bool) -> None:
     assert len(by_muon) + len(decayed) + len(kept) == len(names)
     assert muon.param_groups[0]["initial_lr"] == 0.05
     assert [group["initial_lr"] for group in adamw.param_groups] == [0.003, 0.003]
+
+
+MODELS = {
+    "gpt2": lambda: lm.GPT(preset("gpt2", vocab_size=11, n_layer=2, n_head=2, d_model=16)),
+    "modern": lambda: lm.GPT(preset("modern", vocab_size=11, n_layer=2, n_head=2, d_model=16)),
+    "llama": lambda: lm.GPT(preset("smollm2-135m", vocab_size=11, n_layer=1, n_head=3, d_model=24)),
+    "rnn": lambda: lm.RecurrentLM(lm.RecurrentLMConfig(11, 6, n_layer=2, cell="rnn")),
+    "lstm": lambda: lm.RecurrentLM(lm.RecurrentLMConfig(11, 6, n_layer=2)),
+    "mlp": lambda: lm.MLP(lm.MLPConfig(5, (4, 3), 2)),
+    "alexnet": lambda: lm.AlexNet(lm.AlexNetConfig(channels=(4,) * 5, d_hidden=6)),
+    "resnet": lambda: lm.ResNet(lm.ResNetConfig(channels=(8, 8), n_blocks=(1, 1))),
+    "efficientnet": lambda: lm.EfficientNetLite(lm.EfficientNetLiteConfig(head_channels=8)),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("name", MODELS)
+def test_matrices_and_filters_decay_in_every_model_and_heads_are_adamws(name: str, optimizer: str) -> None:
+    """In our models so far that is what the numbers of dimensions and the names say, too."""
+    model = MODELS[name]()
+    named = dict(model.named_parameters())
+    linear = {n for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    config = TrainingConfig(steps=1, optimizer=optimizer)
+    if optimizer == "muon" and linear == {"head"}:
+        with pytest.raises(ValueError, match="no linear layers for Muon"):
+            make_optimizers(model, config)
+        return
+    *others, adamw = make_optimizers(model, config)
+    by_muon = [p for one in others for group in one.param_groups for p in group["params"]]
+    if optimizer == "muon":
+        assert {n for n, p in named.items() if any(p is q for q in by_muon)} == {
+            f"{n}.weight" for n in linear if n != "head"
+        }
+    rest = [p for p in named.values() if not any(p is q for q in by_muon)]
+    groups = [group["params"] for group in adamw.param_groups]
+    expected = [[p for p in rest if p.ndim >= 2], [p for p in rest if p.ndim < 2]]
+    assert [[id(p) for p in group] for group in groups] == [[id(p) for p in group] for group in expected]
+
+
+class Viewer(nn.Module):
+    """What a ViT has besides linear layers: patches, a class token, positions; and a matrix of its own."""
+
+    by_adamw = ("last",)
+    decayed = ("mixing",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 4, 2)
+        self.class_token = nn.Parameter(torch.ones(1, 1, 4))
+        self.positions = nn.Parameter(torch.ones(7, 4))
+        self.mixing = nn.Parameter(torch.ones(4, 4))
+        self.norm = nn.LayerNorm((7, 4))
+        self.inner = nn.Linear(4, 4)
+        self.head = nn.Linear(4, 4)
+        self.last = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+
+
+def test_modules_say_what_muon_takes_and_what_decays() -> None:
+    model = Viewer()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    muon, adamw = make_optimizers(model, TrainingConfig(steps=1, optimizer="muon"))
+    (by_muon,) = ([names[id(p)] for p in group["params"]] for group in muon.param_groups)
+    assert by_muon == ["inner.weight", "head.weight"]
+    decays, _ = ([names[id(p)] for p in group["params"]] for group in adamw.param_groups)
+    assert decays == ["mixing", "patches.weight", "last.0.weight", "last.1.weight"]
+
+
+def test_muon_says_that_it_needs_whole_matrices() -> None:
+    muon, adamw = make_optimizers(MODELS["gpt2"](), TrainingConfig(steps=1, optimizer="muon"))
+    assert muon.needs_whole_matrices and not hasattr(adamw, "needs_whole_matrices")
 
 
 def test_a_weight_shared_with_an_embedding_is_none_of_muons() -> None:
@@ -185,7 +257,7 @@ def test_a_weight_shared_with_an_embedding_is_none_of_muons() -> None:
 def test_only_matrices_decay(optimizer: str) -> None:
     """With zero gradients only the decay moves weights."""
     model = GPT(GPTConfig(7, 8, n_layer=1, n_head=2, d_model=16))
-    nn.init.ones_(model.blocks[0].expand.bias)
+    nn.init.ones_(model.blocks[0].mlp.expand.bias)
     before = {name: value.clone() for name, value in model.named_parameters()}
     config = TrainingConfig(steps=3, weight_decay=0.5, learning_rate=0.1, matrix_learning_rate=0.1)
     for parameter in model.parameters():
