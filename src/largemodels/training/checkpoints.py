@@ -86,7 +86,7 @@ class RunFolder:
                 ) from None
             for leftover in self.path.glob("step-*.part"):  # of a run that was killed while it saved
                 shutil.rmtree(leftover)
-        self.team.wait()
+        self.team.barrier()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -104,10 +104,10 @@ class RunFolder:
         if progress.step == self.saved:
             return
         progress.read()
-        own = {"random": random_state(self.team.place), "losses": list(progress.losses)}
+        own = {"random": random_state(self.team.device), "losses": list(progress.losses)}
         state = {
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "processes": self.team.collect(own),
+            "processes": self.team.gather(own),
         }
         record = {
             "model": _describe(model),
@@ -161,7 +161,7 @@ class RunFolder:
         """
         folder = _newest(self.path, self._say)
         step = -1 if folder is None else int(folder.name.removeprefix("step-"))
-        if self.team.agree(step) != (step,):
+        if self.team.all_max(step) != (step,):
             raise CheckpointError(
                 f"Not all processes see the same checkpoints: {self.path} must be on a shared disk."
             )
@@ -179,7 +179,7 @@ class RunFolder:
         load_model(model, folder / WEIGHTS)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        set_random_state(processes[self.team.rank]["random"], self.team.place)
+        set_random_state(processes[self.team.rank]["random"], self.team.device)
         progress.step, progress.seconds, progress.rows = (
             record["progress"][n] for n in ("step", "seconds", "rows")
         )
