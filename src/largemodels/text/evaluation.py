@@ -41,7 +41,9 @@ def evaluate(
     targets[1:, :overlap] = -100
     total, count = 0.0, 0
     with evaluating(model):
-        for some_inputs, some_targets in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
+        for some_inputs, some_targets in zip(
+            inputs.split(batch_size), targets.split(batch_size), strict=True
+        ):
             scored = int((some_targets != -100).sum())
             loss = model.loss(some_inputs.to(device), some_targets.to(device))  # type: ignore[operator]
             total += loss.item() * scored

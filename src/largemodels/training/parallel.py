@@ -41,9 +41,10 @@ def local_rank(device_type: str) -> int | None:
         return None
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device_type != "cpu" and here > (count := torch.accelerator.device_count()):
+        there = f"is only {count} device" if count == 1 else f"are only {count} devices"
         raise ValueError(
-            f"{here} processes were started, but there are only {count} devices of type {device_type}: start one "
-            f"process per device, torchrun --nproc-per-node={count}."
+            f"{here} processes were started, but there {there} of type {device_type}: start one process per device, "
+            f"torchrun --nproc-per-node={count}."
         )
     return int(os.environ["LOCAL_RANK"])
 

@@ -119,7 +119,9 @@ class Stepper:
         total = sum(map(self._n_items, drawn))
         counts = [self.team.size * self._n_items(shard) for shard in shards]
         if not total:
-            return [1] * len(drawn)  # the loss becomes what it is for a single batch without items: not a number
+            return [1] * len(
+                drawn
+            )  # the loss becomes what it is for a single batch without items: not a number
         return [total / count if count else math.inf for count in counts]
 
     def _n_items(self, batch: Batch) -> int:
@@ -130,10 +132,14 @@ class Stepper:
         assert self.gradients is not None
         loss = call(self.gradients, self.model, batch=self.team.to_device(batch))
         if all(parameter.grad is None for parameter in self.model.parameters()):
-            raise ValueError("gradients(…) left no gradient: it must fill parameter.grad, as loss.backward() does.")
+            raise ValueError(
+                "gradients(…) left no gradient: it must fill parameter.grad, as loss.backward() does."
+            )
         loss = torch.as_tensor(loss, dtype=torch.float32, device=self.team.device)
         if loss.numel() != 1:
-            raise ValueError(f"gradients(…) must return one number, not a tensor of shape {tuple(loss.shape)}.")
+            raise ValueError(
+                f"gradients(…) must return one number, not a tensor of shape {tuple(loss.shape)}."
+            )
         return loss.detach().reshape(())
 
     def _draw(self, source: Iterator[Batch]) -> Batch:
@@ -162,7 +168,9 @@ def _refuse_with_gradients(
         ValueError: naming the setting, and how to do without it.
     """
     if loss is not None or count is not None:
-        raise ValueError("Give loss and count, or gradients: a function that fills the gradients computes its own loss.")
+        raise ValueError(
+            "Give loss and count, or gradients: a function that fills the gradients computes its own loss."
+        )
     if config.accumulate > 1:
         raise ValueError("With gradients=…, accumulate must be 1: the function may split its batch itself.")
     if config.precision != "fp32" or config.compile:

@@ -247,6 +247,6 @@ def test_there_is_nothing_to_load(tmp_path: Path) -> None:
 
 def test_processes_that_see_different_checkpoints(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where each machine of several has a disk of its own."""
-    monkeypatch.setattr(Team, "agree", lambda self, *numbers: tuple(number + 5 for number in numbers))
+    monkeypatch.setattr(Team, "all_max", lambda self, *numbers: tuple(number + 5 for number in numbers))
     with pytest.raises(CheckpointError, match="must be on a shared disk"):
         run(finished, model())
