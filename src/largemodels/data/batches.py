@@ -1,4 +1,8 @@
-"""Batches: endless random windows of a long sequence, or rows of a table in random order."""
+"""Batches: endless random windows of a long sequence, or rows of a table in random order.
+
+Every function in ``data`` that yields batches can begin at any of them: ``start=i`` yields what would have been the
+batches ``i``, ``i + 1``, …, so that an interrupted training run resumes where it was.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,12 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of a long sequence.
 
-    Batch ``i`` depends on ``seed`` and ``i`` alone, so a training that goes on at step ``start`` sees what it
-    would have seen without the interruption.
+    Batch ``i`` depends on ``seed`` and ``i`` alone.
 
     Args:
         tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
-        batch_size: windows a batch.
-        context_length: tokens a window.
+        batch_size: windows per batch.
+        context_length: tokens per window.
         seed: of the draw.
         start: number of the first batch.
 
@@ -36,24 +39,37 @@ def batches(
         drawn = np.random.default_rng((seed, step)).integers(
             len(tokens) - context_length, size=(batch_size, 1)
         )
-        places = drawn + offsets  # (batch_size, context_length + 1)
+        positions = drawn + offsets  # (batch_size, context_length + 1)
         if isinstance(tokens, Tensor):
-            windows = tokens[torch.from_numpy(places)]
+            windows = tokens[torch.from_numpy(positions)]
         else:
-            windows = torch.from_numpy(tokens[places].astype(np.int64))
+            windows = torch.from_numpy(tokens[positions].astype(np.int64))
         yield windows[:, :-1], windows[:, 1:]
         step += 1
 
 
-def shuffled(*tensors: Tensor, batch_size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Batches without end: all rows in random order, then all in another. The last batch of a round may be smaller.
+def shuffled(*tensors: Tensor, batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
+    """Endless batches: all rows in random order, then all in another. The last batch of an epoch may be smaller.
 
     Args:
-        tensors: with as many rows, such as pictures and labels.
-        batch_size: rows of a batch.
+        tensors: of equal length, such as pictures and labels.
+        batch_size: rows per batch.
         seed: of the order.
+        start: number of the first batch; only the orders before it are drawn.
+
+    Raises:
+        ValueError: if there are no rows.
     """
+    n_rows = len(tensors[0])
+    if not n_rows:
+        raise ValueError("There are no rows to draw batches from.")
     generator = torch.Generator().manual_seed(seed)
+    epochs, first = divmod(
+        start, -(-n_rows // batch_size)
+    )  # whole epochs before, batches into the current one
+    for _ in range(epochs):
+        torch.randperm(n_rows, generator=generator)
     while True:
-        for rows in torch.randperm(len(tensors[0]), generator=generator).split(batch_size):
+        for rows in torch.randperm(n_rows, generator=generator).split(batch_size)[first:]:
             yield tuple(tensor[rows] for tensor in tensors)
+        first = 0

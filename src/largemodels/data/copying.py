@@ -8,6 +8,7 @@ section 5.1 (https://arxiv.org/abs/1511.06464).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import torch
@@ -22,7 +23,7 @@ def copy_vocab_size(n_symbols: int) -> int:
 
 
 def copy_batches(
-    n_symbols: int, n_copied: int, gap: int, batch_size: int, seed: int
+    n_symbols: int, n_copied: int, gap: int, batch_size: int, seed: int, start: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches of the task.
 
@@ -30,8 +31,9 @@ def copy_batches(
         n_symbols: different symbols, all equally likely, so that guessing is right once in ``n_symbols``.
         n_copied: symbols to remember.
         gap: blanks between the last symbol and the first cue.
-        batch_size: sequences a batch.
+        batch_size: sequences per batch.
         seed: of the draw.
+        start: number of the first batch; the symbols of those before it are drawn and thrown away.
 
     Yields:
         tokens and targets, both ``(batch_size, 2 n_copied + gap)``: the symbols, the blanks, then a cue for each
@@ -40,8 +42,10 @@ def copy_batches(
     if n_symbols < 2 or n_copied < 1 or gap < 0 or batch_size < 1:
         raise ValueError("A copy task needs two symbols or more, one or more to copy, and no negative gap.")
     generator = torch.Generator().manual_seed(seed)
-    while True:
+    for number in itertools.count():
         symbols = torch.randint(1, n_symbols + 1, (batch_size, n_copied), generator=generator)
+        if number < start:
+            continue
         blanks = torch.full((batch_size, gap), BLANK)
         tokens = torch.cat([symbols, blanks, torch.full_like(symbols, n_symbols + 1)], dim=1)
         targets = torch.full_like(tokens, -100)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..models.modes import evaluating
+
 
 @torch.no_grad()
 def evaluate(
@@ -32,18 +34,19 @@ def evaluate(
         raise ValueError(f"overlap must lie between 0 and context_length - 1, not {overlap}.")
     if len(tokens) <= context_length:
         raise ValueError(f"{len(tokens)} tokens are too few for one window of {context_length} and a target.")
-    place = next(model.parameters()).device
+    device = next(model.parameters()).device
     windows = tokens.unfold(0, context_length + 1, context_length - overlap)  # (n, context_length + 1)
     inputs, targets = windows[:, :-1], windows[:, 1:].clone()
     targets[1:, :overlap] = -100
-    mode = model.training
-    model.eval()
     total, count = 0.0, 0
-    for some_inputs, some_targets in zip(inputs.split(batch_size), targets.split(batch_size), strict=True):
-        scored = int((some_targets != -100).sum())
-        total += model.loss(some_inputs.to(place), some_targets.to(place)).item() * scored  # type: ignore[operator]
-        count += scored
-    model.train(mode)
+    with evaluating(model):
+        for some_inputs, some_targets in zip(
+            inputs.split(batch_size), targets.split(batch_size), strict=True
+        ):
+            scored = int((some_targets != -100).sum())
+            loss = model.loss(some_inputs.to(device), some_targets.to(device))  # type: ignore[operator]
+            total += loss.item() * scored
+            count += scored
     return total / count
 
 
@@ -60,19 +63,18 @@ def continuation_loss(model: nn.Module, prompts: Sequence[Tensor], continuations
     Raises:
         ValueError: for an empty prompt, or a text longer than the context of the model.
     """
-    total, mode = 0.0, model.training
+    total = 0.0
     context_length = getattr(model, "context_length", None)
-    model.eval()
-    for prompt, continuation in zip(prompts, continuations, strict=True):
-        if not len(prompt):
-            raise ValueError("A prompt is empty: give at least one token to each.")
-        if not len(continuation):
-            continue
-        text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)
-        if context_length is not None and len(text) - 1 > context_length:
-            raise ValueError(f"{len(text)} tokens are too many for a context of {context_length}.")
-        targets = text[1:].clone()
-        targets[: len(prompt) - 1] = -100
-        total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)  # type: ignore[operator]
-    model.train(mode)
+    with evaluating(model):
+        for prompt, continuation in zip(prompts, continuations, strict=True):
+            if not len(prompt):
+                raise ValueError("A prompt is empty: give at least one token to each.")
+            if not len(continuation):
+                continue
+            text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)
+            if context_length is not None and len(text) - 1 > context_length:
+                raise ValueError(f"{len(text)} tokens are too many for a context of {context_length}.")
+            targets = text[1:].clone()
+            targets[: len(prompt) - 1] = -100
+            total += model.loss(text[None, :-1], targets[None]).item() * len(continuation)  # type: ignore[operator]
     return total

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""The progress bar of a training run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Bar:
     """A progress bar with the loss and the speed.
 
     Args:
-        progress: what it shows.
-        steps: to do; None: it counts seconds.
-        seconds: of training, where it counts them.
-        visible: in one of several processes.
+        progress: of the run.
+        steps: total number; None: the bar counts seconds.
+        seconds: total training time, where the bar counts seconds.
+        visible: false in all but one of several processes.
     """
 
     def __init__(self, progress: Progress, steps: int | None, seconds: float | None, visible: bool) -> None:
         self.progress, self.by_step = progress, steps is not None
         self._began, self._looked, self._speed = progress.seconds, 0.0, ""
         total, unit = (steps, "step") if steps is not None else (round(seconds or 0), "s")
-        # Said only where it is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
+        # Passed only where the bar is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
         hidden: dict[str, Any] = {} if visible else {"disable": True}
         self._bar = tqdm(total=total, initial=self._done(), desc="training", unit=unit, **hidden)
 
@@ -40,11 +40,11 @@ class Bar:
         return self.progress.step if self.by_step else int(self.progress.seconds)
 
     def show(self, items: int, kind: str) -> None:
-        """Show a step; loss and speed twice a second, since that fetches the losses.
+        """Advance the bar; loss and speed are updated twice a second, since that fetches the losses.
 
         Args:
-            items: that the model has learnt from while the bar is up.
-            kind: what they are, "tokens".
+            items: processed since the bar was opened.
+            kind: of items, "tokens" or "examples".
         """
         if time.perf_counter() - self._looked > 0.5:
             self.progress.read()

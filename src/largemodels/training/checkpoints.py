@@ -1,4 +1,4 @@
-"""Checkpoints: what a training needs to go on as if nothing had happened.
+"""Checkpoints: what a training run needs to resume as if nothing had happened.
 
 A run has a folder, and each checkpoint a folder in it, ``step-00000200``, which holds
 
@@ -13,14 +13,9 @@ disk or a power cut, the one before it stays. The last two are kept; a third nee
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import pickle
 import shutil
 import sys
-import warnings
-from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -32,45 +27,51 @@ from safetensors.torch import load_file, save_model
 from torch import nn
 from torch.optim import Optimizer
 
-from ..models.former import FORMAT, present_description, present_name
+from ..models.formats import FORMAT, present_description, present_name
+from .checkpoint_files import (
+    RECORD,
+    STATE,
+    SUMS,
+    WEIGHTS,
+    CheckpointError,
+    SettingsError,
+    flush_to_disk,
+    list_checkpoints,
+    newest,
+    newest_intact,
+    read_record,
+    read_state,
+    refuse_file,
+    sha256,
+)
 from .config import TrainingConfig
 from .history import Progress
 from .parallel import Team
 from .randomness import random_state, set_random_state
 
-WEIGHTS, STATE, RECORD, SUMS = "model.safetensors", "state.pt", "record.json", "SHA256SUMS"
-
-# Settings of a training that may change when it goes on: they do not enter the weights, or by rounding only.
+# Settings that may change when a run is resumed: they do not affect the weights, or by rounding only.
 FREE = ("evaluate_every", "save_every", "patience", "watch", "compile")
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint cannot be written, read or used; the message says why and what to do."""
-
-
-class SettingsError(CheckpointError, ValueError):
-    """A checkpoint or a run is of other settings; the message names the first that differs."""
-
-
 class RunFolder:
-    """The folder of one run, which no other run can write into meanwhile.
+    """The folder of one run, which no other run can write to at the same time.
 
     Args:
-        path: is made if it does not exist.
+        path: created if it does not exist.
         team: the processes of the run; the first of them writes, all read.
-        keep: checkpoints to keep, the newest ones.
+        keep: how many checkpoints to keep, the newest ones.
 
     Raises:
-        CheckpointError: if another run holds the folder, or it is none.
+        CheckpointError: if another run holds the folder, or the path is a file.
     """
 
     def __init__(self, path: str | Path, team: Team, *, keep: int = 2) -> None:
         self.path, self.team, self.keep = Path(path), team, keep
         self.saved = -1  # step of the newest checkpoint
-        self.whole: list[Path] = []  # checkpoints known to be so, oldest first
+        self.intact: list[Path] = []  # checkpoints known to be, oldest first
         if team.sharded:
             raise CheckpointError(
-                "Weights that are spread over processes cannot be saved here: train without a checkpoint folder, and "
+                "Weights that are sharded over processes cannot be saved here: train without a checkpoint folder, and "
                 "save with Accelerate's save_state."
             )
         refuse_file(self.path)
@@ -87,7 +88,7 @@ class RunFolder:
                 ) from None
             for leftover in self.path.glob("step-*.part"):  # of a run that was killed while it saved
                 shutil.rmtree(leftover)
-        self.team.wait()
+        self.team.barrier()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -96,7 +97,7 @@ class RunFolder:
     def save(
         self, model: nn.Module, optimizers: list[Optimizer], config: TrainingConfig, progress: Progress
     ) -> None:
-        """Write a checkpoint, unless there is one of this step; the oldest is then deleted.
+        """Write a checkpoint, unless there is one of this step, and delete the oldest.
 
         Raises:
             CheckpointError: if it cannot be written; those before it stay.
@@ -105,10 +106,10 @@ class RunFolder:
         if progress.step == self.saved:
             return
         progress.read()
-        own = {"random": random_state(self.team.place), "losses": list(progress.losses)}
+        own = {"random": random_state(self.team.device), "losses": list(progress.losses)}
         state = {
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-            "processes": self.team.collect(own),
+            "processes": self.team.gather(own),
         }
         record = {
             "model": _describe(model),
@@ -127,25 +128,25 @@ class RunFolder:
             save_model(model, str(aside / WEIGHTS))  # a weight that is used twice is saved once
             torch.save(state, aside / STATE)
             (aside / RECORD).write_text(json.dumps(record, indent=1, default=_plain) + "\n", encoding="utf-8")
-            sums = "".join(f"{_sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
+            sums = "".join(f"{sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
             (aside / SUMS).write_text(sums, encoding="utf-8")
             for name in (WEIGHTS, STATE, RECORD, SUMS):
-                _to_disk(aside / name)
+                flush_to_disk(aside / name)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise CheckpointError(self._not_written(step, error)) from error
         if folder.exists():  # a damaged one that was passed over
             shutil.rmtree(folder)
         aside.rename(folder)
-        _to_disk(self.path)
-        self.whole = [*self.whole, folder][-self.keep :]
-        for other in _checkpoints(self.path):
-            if other not in self.whole:
+        flush_to_disk(self.path)
+        self.intact = [*self.intact, folder][-self.keep :]
+        for other in list_checkpoints(self.path):
+            if other not in self.intact:
                 shutil.rmtree(other)
 
     def _not_written(self, step: int, error: Exception) -> str:
         free = shutil.disk_usage(self.path).free / 1e6  # megabytes
-        kept = f"{self.whole[-1].name} is untouched." if self.whole else "There is none before it."
+        kept = f"{self.intact[-1].name} is untouched." if self.intact else "There is none before it."
         reason = str(error).strip().splitlines()[0]
         return (
             f"The checkpoint of step {step} could not be written to {self.path}, where {free:,.1f} MB are free "
@@ -155,37 +156,38 @@ class RunFolder:
     def resume(
         self, model: nn.Module, optimizers: list[Optimizer], config: TrainingConfig, progress: Progress
     ) -> None:
-        """Bring everything into the state of the newest whole checkpoint, if there is one, and say so.
+        """Restore the state of the newest intact checkpoint, if there is one, and say so.
 
         Raises:
-            CheckpointError: if it is of other settings, or all checkpoints are damaged.
+            CheckpointError: if it has other settings, or all checkpoints are damaged.
         """
-        folder = _newest(self.path, self._say)
+        folder = newest_intact(self.path, self._say)
         step = -1 if folder is None else int(folder.name.removeprefix("step-"))
-        if self.team.agree(step) != (step,):
+        if self.team.all_max(step) != (step,):
             raise CheckpointError(
                 f"Not all processes see the same checkpoints: {self.path} must be on a shared disk."
             )
         if folder is None:
             return
-        record = _read_record(folder)
+        record = _present_record(folder)
         _refuse_other_model(model, record, folder)
         _refuse_other(record["training"], config, folder, free=FREE)
-        state = _read_state(folder)
+        state = read_state(folder)
         processes = state["processes"]
         if len(processes) != self.team.size:
             raise CheckpointError(
                 f"{folder} is of {len(processes)} processes, these are {self.team.size}: go on with as many."
             )
+        _refuse_other_optimizers(state["optimizers"], optimizers, folder)
         _load_weights(model, folder)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        set_random_state(processes[self.team.rank]["random"], self.team.place)
+        set_random_state(processes[self.team.rank]["random"], self.team.device)
         progress.step, progress.seconds, progress.rows = (
             record["progress"][n] for n in ("step", "seconds", "rows")
         )
         progress.losses = processes[self.team.rank]["losses"]
-        self.saved, self.whole = step, [folder]
+        self.saved, self.intact = step, [folder]
         self._say(f"Going on after step {step}, from {folder}.")
 
     def _say(self, line: str) -> None:
@@ -193,80 +195,16 @@ class RunFolder:
             print(line, file=sys.stderr)
 
 
-def refuse_file(path: Path) -> None:
-    """Raises: CheckpointError: if it is a file, where the folder of a run is wanted."""
-    if path.is_file():
-        raise CheckpointError(
-            f"{path} is a file, not the folder of a run. It was not opened: checkpoints in one file are often pickles, "
-            "which can run code."
-        )
-
-
-def newest(path: str | Path) -> Path:
-    """The newest whole checkpoint of a run, or the checkpoint that is named itself.
-
-    It says on stderr if it passes over a damaged one.
-
-    Raises:
-        CheckpointError: if there is none, or none is whole.
-    """
-    path = Path(path)
-    refuse_file(path)
-    if (path / RECORD).exists() or path.name.startswith("step-"):
-        verify(path)
-        return path
-    if (folder := _newest(path, lambda line: print(line, file=sys.stderr))) is None:
-        raise CheckpointError(f"There is no checkpoint in {path}.")
-    return folder
-
-
-def _newest(path: Path, say: Callable[[str], None]) -> Path | None:
-    """The newest whole checkpoint; None if there is none at all. Says so if it passes over a damaged one."""
-    found = _checkpoints(path)
-    for left, folder in zip(reversed(range(len(found))), reversed(found), strict=True):
-        try:
-            verify(folder)
-        except CheckpointError as error:
-            if not left:
-                raise CheckpointError(
-                    f"{error} {path} has no whole checkpoint: name another folder to begin anew."
-                ) from None
-            say(f"{error} The one before it is used.")
-        else:
-            return folder
-    return None
-
-
-def verify(folder: Path) -> None:
-    """Compare the files of a checkpoint with their checksums.
-
-    Raises:
-        CheckpointError: if one is missing or not as it was written.
-    """
-    try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-        sums = {name: checksum for checksum, name in (line.split("  ") for line in lines)}
-    except (OSError, ValueError):
-        raise CheckpointError(f"{folder} is damaged: it has no readable {SUMS}.") from None
-    for name in (WEIGHTS, STATE, RECORD):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder} is damaged: {name} is missing.")
-        if _sha256(folder / name) != sums.get(name):
-            raise CheckpointError(
-                f"{folder} is damaged: {name} is not as it was written, its checksum differs."
-            )
-
-
 def load_record(path: str | Path) -> dict[str, Any]:
     """The record of a checkpoint: ``model`` (its class and config), ``training`` and ``progress``.
 
     Args:
-        path: of a run, which means its newest whole checkpoint, or of a checkpoint.
+        path: of a run, which means its newest intact checkpoint, or of a checkpoint.
 
     Raises:
         CheckpointError: if there is none, or it is damaged.
     """
-    return _read_record(newest(path))
+    return _present_record(newest(path))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -274,19 +212,19 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
     Args:
         model: on any device.
-        path: of a run, which means its newest whole checkpoint, or of a checkpoint.
+        path: of a run, which means its newest intact checkpoint, or of a checkpoint.
 
     Raises:
         CheckpointError: if there is none, it is damaged, or it is of another model; the model is then untouched.
     """
     folder = newest(path)
-    _refuse_other_model(model, _read_record(folder), folder)
+    _refuse_other_model(model, _present_record(folder), folder)
     _load_weights(model, folder)
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
     """Weights of a checkpoint that :func:`_refuse_other_model` has compared; of tied ones it holds one name."""
-    described = _read_saved(folder)["model"]
+    described = read_record(folder)["model"]
     weights = load_file(folder / WEIGHTS)
     model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)
 
@@ -298,40 +236,17 @@ def _describe(model: nn.Module) -> dict[str, Any]:
     return {"class": type(model).__name__, "config": fields_of, "format": FORMAT}
 
 
-def _read_saved(folder: Path) -> dict[str, Any]:
-    """The record as it was written, perhaps by an earlier version of the library."""
-    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    return record
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    """The record in present words.
+def _present_record(folder: Path) -> dict[str, Any]:
+    """The record of a checkpoint, converted to the current format.
 
     Raises:
         CheckpointError: if this version has no such model.
     """
-    record = _read_saved(folder)
+    record = read_record(folder)
     try:
         return record | {"model": present_description(record["model"])}
     except ValueError as error:
         raise CheckpointError(f"{folder} cannot be loaded. {error}") from None
-
-
-def _read_state(folder: Path) -> dict[str, Any]:
-    """What was saved beside the weights, on the CPU.
-
-    Raises:
-        CheckpointError: if it holds more than tensors, numbers and texts, which could run code.
-    """
-    try:
-        with warnings.catch_warnings(action="ignore"):  # about pickles of other programs, said better below
-            state: dict[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{folder / STATE} holds more than tensors, numbers and texts, and could run code. It was refused, nothing "
-            "in it was executed: use checkpoints of your own runs only."
-        ) from None
-    return state
 
 
 def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) -> None:
@@ -346,7 +261,8 @@ def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) 
     if saved["config"] and current["config"]:
         _refuse_other(saved["config"], model.config, folder)
     with safe_open(folder / WEIGHTS, framework="pt") as file:
-        names = {name: present_name(name, _read_saved(folder)["model"]) for name in file.keys()}  # noqa: SIM118
+        described = read_record(folder)["model"]
+        names = {name: present_name(name, described) for name in file.keys()}  # noqa: SIM118
         shapes = {names[name]: file.get_slice(name).get_shape() for name in names}
     tensors = model.state_dict()
     held = {
@@ -375,27 +291,27 @@ def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[
             )
 
 
-def _checkpoints(path: Path) -> list[Path]:
-    """All of a run, oldest first."""
-    return sorted(folder for folder in path.glob("step-*") if folder.is_dir() and not folder.suffix)
+def _refuse_other_optimizers(saved: list[dict[str, Any]], optimizers: list[Optimizer], folder: Path) -> None:
+    """Number, parameter groups and settings of the optimisers must be as they were, but for the current rate.
+
+    Raises:
+        SettingsError: naming the first difference.
+    """
+    old = [group for state in saved for group in state["param_groups"]]
+    new = [group for optimizer in optimizers for group in optimizer.state_dict()["param_groups"]]
+    if [len(group["params"]) for group in old] != [len(group["params"]) for group in new]:
+        raise SettingsError(
+            f"{folder} was made with other optimisers or parameter groups: name another folder."
+        )
+    for was, now in zip(old, new, strict=True):
+        for name in (was.keys() & now.keys()) - {"params", "lr"}:
+            if was[name] != now[name]:
+                raise SettingsError(
+                    f"{folder} was made with an optimiser of {name} = {was[name]!r}, this run has {now[name]!r}: set "
+                    "it as it was, or name another folder."
+                )
 
 
 def _plain(value: Any) -> Any:
     """For JSON: a number of NumPy or torch as one of Python, anything else as text."""
     return value.item() if getattr(value, "ndim", None) == 0 else str(value)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _to_disk(path: Path) -> None:
-    """Wait until a file or folder has left the system's memory; Windows cannot do that for folders."""
-    if path.is_dir() and os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

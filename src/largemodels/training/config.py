@@ -15,23 +15,23 @@ class TrainingConfig:
     """How to train, and how long: until the steps or the seconds are over, whichever comes first."""
 
     steps: int | None = None  # updates of the weights
-    learning_rate: float = 1e-3  # AdamW's highest, reached at the end of the warm-up
+    learning_rate: float = 1e-3  # peak learning rate of AdamW, reached at the end of the warm-up
     warmup_steps: int = 0  # the learning rate rises linearly over these
     final_fraction: float = 0.1  # of the learning rate, at the end
     weight_decay: float = 0.1  # on matrices of layers; biases, norms, class tokens, positions are not decayed
-    betas: tuple[float, float] = (0.9, 0.95)  # decay of AdamW's running means
-    clip_norm: float = 1.0  # the gradient is scaled down to this norm
-    evaluate_every: int = 100  # steps between two evaluations
+    betas: tuple[float, float] = (0.9, 0.95)  # decay rates of AdamW's two running means
+    clip_norm: float | None = 1.0  # a gradient of larger norm is scaled down to it; None: never
+    evaluate_every: int = 100  # steps between evaluations
     seconds: float | None = None  # of training, without evaluations and saving
     optimizer: str = "adamw"  # or "muon": Muon for the matrices, AdamW for the rest
-    matrix_learning_rate: float = 0.02  # Muon's highest
-    momentum: float = 0.95  # Muon's
-    accumulate: int = 1  # batches an update, whose gradients are averaged
+    matrix_learning_rate: float = 0.02  # peak learning rate of Muon
+    momentum: float = 0.95  # of Muon
+    accumulate: int = 1  # batches per update, which counts as one batch of them all
     precision: str = "fp32"  # or "bf16": matrix products in bfloat16; the weights stay in fp32
-    compile: bool = False  # torch.compile: slow to start, faster then
+    compile: bool = False  # torch.compile: slow to start, then faster
     patience: int | None = None  # evaluations without a new best, after which training stops
-    watch: str = "validation_loss"  # what patience is about: a number that evaluate returns, less is better
-    save_every: int = 100  # steps between two checkpoints: the most that an interruption costs
+    watch: str = "validation_loss"  # what patience compares: a number that evaluate returns, lower is better
+    save_every: int = 100  # steps between checkpoints: the most that an interruption costs
 
     def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:

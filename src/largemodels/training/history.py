@@ -1,4 +1,4 @@
-"""What a training knows of itself: its losses as they come, and the table that it leaves."""
+"""The losses of a training run as they come in, and the table that is left of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class History(pd.DataFrame):
-    """One row an evaluation, one column a measure; a table of pandas in every other respect."""
+    """One row per evaluation, one column per measurement; otherwise a pandas data frame."""
 
     @property
     def _constructor(self) -> type[History]:
@@ -43,7 +43,7 @@ class History(pd.DataFrame):
 
 @dataclass
 class Progress:
-    """How far a training is. Losses stay on the device until they are needed, since fetching them waits for it."""
+    """Progress of a training run. Losses stay on the device until they are needed, since fetching them waits for it."""
 
     step: int = 0  # updates done
     seconds: float = 0.0  # of training, without evaluations and saving
@@ -55,7 +55,7 @@ class Progress:
     )  # loss and gradient norm of the latest updates, (2,) each
 
     def add(self, measured: Tensor, seconds: float) -> None:
-        """Take in one update: its loss and the norm of its gradient, ``(2,)``, and the time it took."""
+        """Add one update: its loss and the norm of its gradient, ``(2,)``, and the seconds it took."""
         self.unread.append(measured)
         self.step += 1
         self.seconds += seconds
@@ -90,13 +90,13 @@ class Progress:
         return bool(self.rows) and self.rows[-1]["step"] == self.step
 
     def add_row(self, training_loss: float, results: dict[str, Any]) -> None:
-        """A row of the history: where training is, its mean loss since the row before, and what else was measured."""
+        """A row of the history: the step, the mean training loss since the row before, and what else was measured."""
         row = {"step": self.step, "seconds": self.seconds, "training_loss": training_loss}
         self.rows.append(row | results)
         self.losses.clear()
 
     def rows_since_best(self, name: str) -> int:
-        """Rows after the one with the least value of a measure.
+        """Rows after the one with the lowest value of a measurement.
 
         Raises:
             ValueError: if it is not measured.

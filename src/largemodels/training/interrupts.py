@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """A training was asked to stop, and did so between two steps; the message says what was saved.
+    """A training run was asked to stop, and did so between two steps; the message says what was saved.
 
     A program that ends because of it prints the message and exits with 130, as is the custom.
     """

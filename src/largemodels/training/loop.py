@@ -3,15 +3,15 @@
 A step draws a batch, computes the loss and its gradient, and moves the weights against it. Around that stands what
 makes it work: a learning rate that rises linearly and falls along a cosine, and clipping of the gradient's norm (the
 recipe of GPT-3: Brown et al., 2020, appendix B, https://arxiv.org/abs/2005.14165); evaluation on a schedule; and
-checkpoints, from which an interrupted training goes on as if nothing had happened.
+checkpoints, from which an interrupted run resumes as if nothing had happened.
 
-The loop knows nothing about language: model, batches and loss may be of any kind.
+The loop knows nothing about language: model, batches and loss may be of any kind. All it asks for is a loss, or a
+function that fills the gradients.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,30 +21,36 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from ..models.modes import evaluating
 from .bar import Bar
+from .batch import Batch
 from .config import TrainingConfig
 from .history import History, Progress
 from .interrupts import Interrupted, deferred_interrupts
-from .optimizers import make_optimizers
-from .parallel import Batch, Objective, Team
+from .parallel import Team, local_rank
 from .randomness import same_randomness
+from .step import Stepper
 
 if TYPE_CHECKING:
     from .checkpoints import RunFolder
 
 
 def device() -> torch.device:
-    """The accelerator that there is, under ``torchrun`` the one of this process; otherwise the CPU."""
+    """The accelerator if there is one, under ``torchrun`` that of this process; otherwise the CPU.
+
+    Raises:
+        ValueError: if ``torchrun`` started more processes than there are accelerators.
+    """
     if torch.accelerator.is_available() and (found := torch.accelerator.current_accelerator()):
-        return (
-            torch.device(found.type, int(os.environ["LOCAL_RANK"])) if "LOCAL_RANK" in os.environ else found
-        )
+        rank = local_rank(found.type)
+        return found if rank is None else torch.device(found.type, rank)
     return torch.device("cpu")
 
 
 def schedule(step: int, config: TrainingConfig, seconds: float = 0.0) -> float:
-    """Share of the highest learning rate: a linear warm-up, then half a cosine down to ``final_fraction``.
+    """Fraction of the peak learning rate: a linear warm-up, then half a cosine down to ``final_fraction``.
 
     Args:
         step: the first is 0.
@@ -69,12 +75,22 @@ def train(
     evaluate: Callable[[], dict[str, Any]] | None = None,
     *,
     loss: Callable[..., Tensor] | None = None,
+    gradients: Callable[..., Tensor] | None = None,
+    optimizers: Callable[[nn.Module], list[Optimizer]] | None = None,
+    count: Callable[..., int | Tensor] | None = None,
     checkpoint: str | Path | None = None,
 ) -> History:
     """Train a model in place; by several processes if ``torchrun`` started them, see :mod:`.parallel`.
 
+    Most methods are a loss. Those that are not (adversarial training, meta-learning, private or federated training)
+    give ``gradients``, which may compute them in any way, such as by ``torch.func`` or in an inner loop on a copy of
+    the model; clipping, optimisers, schedule, history and checkpoints remain those of the loop. Two players that train
+    against each other are one module that holds both. If they take turns, each batch says whose turn it is: what a
+    function remembers between calls is not in the checkpoint.
+
     Args:
-        model: any module.
+        model: any module. Modules that are in evaluation mode inside a model in training mode stay so; in a model that
+            is in evaluation mode as a whole, parts without parameters to train do.
         batches: tensors ``(batch, …)``, alone or in tuples or dicts; they are moved to the device of the model. With
             a checkpoint folder, a function that begins at any batch, ``batches(number)``, such as
             ``functools.partial(lm.batches, tokens, batch_size, context_length, seed)``.
@@ -82,21 +98,32 @@ def train(
         evaluate: called before the first step, every ``evaluate_every`` steps and after the last one, in evaluation
             mode and without gradients. What it returns, numbers and texts, goes into the history; the random numbers
             that it draws do not change the training.
-        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts, a scalar; None: ``model.loss(…)``.
-        checkpoint: folder of this run. If it holds a checkpoint already, training goes on from there.
+        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts, a mean over the items of the batch,
+            scalar; None: ``model.loss(…)``.
+        gradients: in place of ``loss``: ``gradients(model, *batch)`` fills ``parameter.grad``, which is None before,
+            of all parameters that are to move, and returns the loss for the history, a scalar.
+        optimizers: ``optimizers(model)`` returns the optimisers, with their peak learning rates, in place of those
+            that ``config`` describes.
+        count: ``count(*batch)``, the number of items that the loss of a batch is a mean over. Several batches per
+            update, or several processes, are weighted by it and so give the gradient of one large batch. None: the
+            targets that are not -100, or the rows, see :func:`.batch.n_targets`.
+        checkpoint: folder of this run. If it holds a checkpoint already, training resumes from there.
 
     Returns:
-        the history, one row an evaluation: ``step`` (updates done), ``seconds`` (of training, without evaluations and
+        the history, one row per evaluation: ``step`` (updates done), ``seconds`` (of training, without evaluations and
         saving), ``training_loss`` (mean since the row before) and what ``evaluate`` returned.
 
     Raises:
+        ValueError: if what is given does not go together.
         FloatingPointError: if the loss or the gradient is not finite.
         Interrupted: after Ctrl-C, when the step is done and saved.
         CheckpointError: if the folder cannot be used.
     """
     progress, team = Progress(), Team(next(model.parameters()).device)
     with _run_folder(checkpoint, team) as folder, deferred_interrupts() as interrupted:
-        stepper = _Stepper(model, config, loss, team)
+        stepper = Stepper(
+            model, config, team, loss=loss, gradients=gradients, optimizers=optimizers, count=count
+        )
         if folder is not None:
             folder.resume(model, stepper.optimizers, config, progress)
         source = _beginning(batches, progress.step * config.accumulate, folder)
@@ -109,25 +136,25 @@ def train(
 
 
 def _loop(
-    stepper: _Stepper,
+    stepper: Stepper,
     source: Iterator[Batch],
     progress: Progress,
     evaluate: Callable[[], dict[str, Any]] | None,
     folder: RunFolder | None,
     interrupted: Event,
 ) -> bool:
-    """Step after step, with what is due between them; whether it came to its end."""
+    """Step after step, with evaluations and checkpoints between them; returns whether it was not interrupted."""
     model, config, team = stepper.model, stepper.config, stepper.team
     clock, stop = progress.seconds, 0.0
     with Bar(progress, config.steps, config.seconds, visible=team.main) as bar:
         while True:
             # Clocks and Ctrl-C differ between processes: several compare now and then, so that all act alike.
             if team.size == 1 or progress.step % 10 == 0:
-                clock, stop = team.agree(progress.seconds, float(interrupted.is_set()))
+                clock, stop = team.all_max(progress.seconds, float(interrupted.is_set()))
             over = _is_over(progress, config, clock)
             if (over or progress.step % config.evaluate_every == 0) and not (stop or progress.has_row()):
                 progress.read()
-                progress.add_row(team.mean(progress.mean_loss()), _results(stepper, evaluate))
+                progress.add_row(team.all_mean(progress.mean_loss()), _results(stepper, evaluate))
                 over = _is_over(progress, config, clock)  # the row may have used up the patience
             if folder is not None and (over or stop or progress.step % config.save_every == 0):
                 folder.save(model, stepper.optimizers, config, progress)
@@ -139,62 +166,6 @@ def _loop(
             bar.show(stepper.items, stepper.kind)
 
 
-class _Stepper:
-    """What one step needs: the objective, the optimisers, and a count of what the model has learnt from."""
-
-    def __init__(
-        self, model: nn.Module, config: TrainingConfig, loss: Callable[..., Tensor] | None, team: Team
-    ) -> None:
-        self.model, self.config, self.team = model.train(), config, team
-        self.whole = Objective(model, loss, config.precision)
-        self.joined, self.optimizers = team.join(self.whole, make_optimizers(model, config))
-        self.objective = torch.compile(self.joined) if config.compile else self.joined
-        self.items, self.kind = 0, "tokens"
-        model.zero_grad()  # whatever was computed before
-
-    def step(self, source: Iterator[Batch], share: float) -> Tensor:
-        """Draw, compute the gradient, clip it, move the weights.
-
-        Args:
-            source: of batches.
-            share: of the highest learning rate.
-
-        Returns:
-            loss and norm of the gradient before clipping, ``(2,)``, not waited for.
-        """
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = share * group["initial_lr"]
-        mean = torch.zeros((), device=self.team.place)
-        for remaining in reversed(range(self.config.accumulate)):
-            batch = self._draw(source)
-            with self.team.alone(self.joined) if remaining else nullcontext():
-                loss = self.objective(batch) / self.config.accumulate
-                loss.backward()
-            mean += loss.detach()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        return torch.stack([mean, self.team.whole(norm)])
-
-    def _draw(self, source: Iterator[Batch]) -> Batch:
-        """This process's share of the next batch, on the device. Integers count as tokens, others as examples."""
-        batch = next(source, None)
-        if batch is None:
-            raise ValueError(
-                "The batches ended before the training: make them endless, or train for fewer steps."
-            )
-        if isinstance(batch, Tensor):
-            batch = (batch,)
-        first = next(iter(batch.values())) if isinstance(batch, dict) else batch[0]
-        if first.is_floating_point():
-            self.items, self.kind = self.items + len(first), "examples"
-        else:
-            self.items += first.numel()
-        return self.team.share(batch)
-
-
 def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
     """Whether steps, seconds or patience are used up."""
     return (
@@ -204,14 +175,12 @@ def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
     )
 
 
-def _results(stepper: _Stepper, evaluate: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
-    """What ``evaluate`` returns in the first process; it holds for all."""
+def _results(stepper: Stepper, evaluate: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
+    """What ``evaluate`` returned in the first process."""
     if evaluate is None:
         return {}
-    stepper.model.eval()
-    with torch.no_grad(), same_randomness(stepper.team.place):
-        results: dict[str, Any] = stepper.team.collect(stepper.whole.run(evaluate))[0]
-    stepper.model.train()
+    with evaluating(stepper.model), torch.no_grad(), same_randomness(stepper.team.device):
+        results: dict[str, Any] = stepper.team.gather(stepper.run(evaluate))[0]
     return results
 
 

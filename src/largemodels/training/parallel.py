@@ -1,16 +1,16 @@
-"""Several processes that train one model together.
+"""Several processes that train one model together (data parallel).
 
 A script that trains with this library runs unchanged on many devices, also of several machines::
 
     torchrun --nproc-per-node=8 train.py
 
-Each process holds the whole model, draws the same batch, computes on its own share of it, and the gradients are
-averaged before the update. So the learning curve is that of one process, whatever their number: it is the batch that
-sets it, and the batch must be large enough to be shared.
+Each process holds the whole model, draws the same batch, computes on its own shard of it, and the gradients are
+averaged before the update, weighted by the number of items in each shard. So the learning curve is that of one process,
+whatever their number: the batch determines it, and must have a multiple of as many rows as there are processes.
 
-A model that does not fit into one device is spread over all by configuration of Accelerate, and the script stays as it
-is, with AdamW and without a checkpoint folder (fully sharded data parallel). Accelerate's launcher wants GPUs for that;
-the tests spread a model over two processes of the CPU in the same way::
+A model that does not fit into one device is sharded over all of them by Accelerate's configuration (fully sharded data
+parallel); the script stays as it is, with AdamW and without a checkpoint folder. Accelerate's launcher requires GPUs
+for that; the tests shard a model over two CPU processes in the same way::
 
     accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 \
         --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap Block train.py
@@ -26,11 +26,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Batch = tuple[Tensor, ...] | dict[str, Tensor]  # (batch, …) each
+from .batch import Batch, apply, call, tensors
+
+
+def local_rank(device_type: str) -> int | None:
+    """Number of this process on its machine, which is that of its device; None if ``torchrun`` did not start it.
+
+    Raises:
+        ValueError: in all processes, if there are more of them than devices: two on one device would compute the same
+            thing at half the speed, and NCCL refuses them.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        return None
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device_type != "cpu" and here > (count := torch.accelerator.device_count()):
+        there = f"is only {count} device" if count == 1 else f"are only {count} devices"
+        raise ValueError(
+            f"{here} processes were started, but there {there} of type {device_type}: start one process per device, "
+            f"torchrun --nproc-per-node={count}."
+        )
+    return int(os.environ["LOCAL_RANK"])
 
 
 class Objective(nn.Module):
-    """Model and loss as one module, from a batch to a scalar: compiled or spread over processes as a whole.
+    """Model and loss as one module, from a batch to a scalar: compiled or distributed as a whole.
 
     Args:
         model: any module.
@@ -48,10 +67,9 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
-        parts, named = ((), batch) if isinstance(batch, dict) else (batch, {})
-        place = next(iter((*parts, *named.values()))).device.type
-        with torch.autocast(place, torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.loss(self.model, *parts, **named)
+        device = tensors(batch)[0].device.type
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
+            return call(self.loss, self.model, batch=batch)
 
     def run(self, function: Callable[[], Any]) -> Any:
         """Call a function that uses the model in another way than for a loss, such as an evaluation."""
@@ -62,27 +80,31 @@ class Team:
     """This process and those that ``torchrun`` started beside it, if it did.
 
     Args:
-        place: device of the model.
+        device: of the model.
+
+    Raises:
+        ValueError: if several processes would share a device.
     """
 
-    def __init__(self, place: torch.device) -> None:
-        self.place = place
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.rank = int(os.environ.get("RANK", "0"))
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
-        self.main = self.rank == 0  # the one that writes
-        self.sharded = False  # whether each process holds a part of the weights only
+        self.main = self.rank == 0  # the one that writes files
+        self.sharded = False  # whether each process holds only a part of the weights
         if self.size > 1:
+            local_rank(device.type)
             from accelerate import Accelerator, DistributedType
 
-            self._accelerator = Accelerator(cpu=place.type == "cpu")
+            self._accelerator = Accelerator(cpu=device.type == "cpu")
             self.sharded = self._accelerator.distributed_type == DistributedType.FSDP
 
-    def join(
+    def prepare(
         self, objective: nn.Module, optimizers: list[torch.optim.Optimizer]
     ) -> tuple[nn.Module, list[torch.optim.Optimizer]]:
         """Connect the copies of a module, so that gradients are averaged; all begin with the weights of the first.
 
-        Each process goes on with random numbers of its own, so that dropout differs between them.
+        From here on each process draws its own random numbers, so that dropout differs between them.
 
         Raises:
             ValueError: if an optimiser cannot work with what each process holds.
@@ -94,71 +116,72 @@ class Team:
                 'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'
             )
         torch.manual_seed(torch.initial_seed() + self.rank)
-        whole = objective
+        unprepared = objective
         objective, *optimizers = self._accelerator.prepare(objective, *optimizers)
-        if self.sharded:  # before an evaluation, too, the weights have to be gathered
+        if self.sharded:  # the weights have to be gathered before an evaluation, too
             from torch.distributed.fsdp import register_fsdp_forward_method
 
-            register_fsdp_forward_method(whole, "run")
+            register_fsdp_forward_method(unprepared, "run")
         return objective, optimizers
 
     @staticmethod
-    def whole(tensor: Tensor) -> Tensor:
+    def full_tensor(tensor: Tensor) -> Tensor:
         """A tensor, also one of which each process has computed a part."""
         full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
         return full
 
-    def share(self, batch: Batch) -> Batch:
-        """This process's part of a batch, on its device: every ``size``-th row of each tensor.
+    def shard(self, batch: Batch) -> Batch:
+        """This process's shard of a batch: every ``size``-th row of each tensor.
 
         Args:
-            batch: drawn alike by all processes.
+            batch: the same in all processes.
 
         Raises:
-            ValueError: if the rows cannot be shared evenly.
+            ValueError: if the rows cannot be divided evenly.
         """
-        if isinstance(batch, dict):
-            return {name: self._part(part) for name, part in batch.items()}
-        return tuple(self._part(part) for part in batch)
+        if self.size == 1:
+            return batch
+        for tensor in tensors(batch):
+            if len(tensor) % self.size:
+                raise ValueError(
+                    f"A batch of {len(tensor)} cannot be divided among {self.size} processes: use a multiple of "
+                    f"{self.size}."
+                )
+        return apply(batch, lambda tensor: tensor[self.rank :: self.size])
 
-    def _part(self, part: Tensor) -> Tensor:
-        if len(part) % self.size:
-            raise ValueError(
-                f"A batch of {len(part)} cannot be shared by {self.size} processes: use a multiple of {self.size}."
-            )
-        if self.size > 1:
-            part = part[self.rank :: self.size]
-        return part.to(self.place, non_blocking=True)
+    def to_device(self, batch: Batch) -> Batch:
+        """The batch on the device of this process, without waiting for it."""
+        return apply(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
 
-    def alone(self, objective: nn.Module) -> AbstractContextManager[Any]:
-        """Within it gradients add up in each process and are not averaged yet."""
+    def no_sync(self, objective: nn.Module) -> AbstractContextManager[Any]:
+        """Within it gradients accumulate in each process and are not averaged yet."""
         return nullcontext() if self.size == 1 else self._accelerator.no_sync(objective)
 
-    def agree(self, *numbers: float) -> tuple[float, ...]:
-        """The greatest of each number over all processes, so that all decide alike."""
+    def all_max(self, *numbers: float) -> tuple[float, ...]:
+        """The maximum of each number over all processes, so that all decide alike."""
         if self.size == 1:
             return numbers
-        tensor = torch.tensor(numbers, dtype=torch.float64, device=self.place)
+        tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(tensor, torch.distributed.ReduceOp.MAX)
         return tuple(tensor.tolist())
 
-    def mean(self, number: float) -> float:
+    def all_mean(self, number: float) -> float:
         """The mean of a number over all processes."""
         if self.size == 1:
             return number
-        tensor = torch.tensor(number, dtype=torch.float64, device=self.place)
+        tensor = torch.tensor(number, dtype=torch.float64, device=self.device)
         torch.distributed.all_reduce(tensor)
         return tensor.item() / self.size
 
-    def collect(self, item: Any) -> list[Any]:
-        """What each process holds, in the order of their ranks."""
+    def gather(self, item: Any) -> list[Any]:
+        """The item of each process, in the order of their ranks."""
         if self.size == 1:
             return [item]
         from accelerate.utils import gather_object
 
         return list(gather_object([item]))
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
         if self.size > 1:
             torch.distributed.barrier()

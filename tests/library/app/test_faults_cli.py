@@ -110,7 +110,9 @@ def test_one_byte_of_the_weights_has_changed(command: list[str], run: Path, tmp_
     assert done.stdout == wanted.stdout
     refused(largemodels_command(*command, newest), 1, f"{newest} is damaged: model.safetensors")
     shutil.rmtree(before)
-    refused(largemodels_command(*command, damaged), 1, "is damaged: model.safetensors", "no whole checkpoint")
+    refused(
+        largemodels_command(*command, damaged), 1, "is damaged: model.safetensors", "no intact checkpoint"
+    )
 
 
 @pytest.mark.parametrize("size", [None, 100_000], ids=["of the disk", "of a file"])

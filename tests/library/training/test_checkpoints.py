@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from largemodels.data.batches import batches
-from largemodels.models.former import FORMAT
+from largemodels.models.formats import FORMAT
 from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.training import checkpoints
 from largemodels.training.checkpoints import CheckpointError, load_record, load_weights
@@ -249,6 +249,6 @@ def test_there_is_nothing_to_load(tmp_path: Path) -> None:
 
 def test_processes_that_see_different_checkpoints(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where each machine of several has a disk of its own."""
-    monkeypatch.setattr(Team, "agree", lambda self, *numbers: tuple(number + 5 for number in numbers))
+    monkeypatch.setattr(Team, "all_max", lambda self, *numbers: tuple(number + 5 for number in numbers))
     with pytest.raises(CheckpointError, match="must be on a shared disk"):
         run(finished, model())

@@ -17,7 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from largemodels.training import checkpoints
+from largemodels.training import checkpoint_files, checkpoints
 from largemodels.training.checkpoints import CheckpointError, load_weights
 
 from . import training_program as program
@@ -82,7 +82,7 @@ def test_a_checkpoint_cut_in_half(folder: Path, expected: str) -> None:
     assert "Going on after step 20" in err[1]
     assert out == [*map(str, range(20, 30)), expected]
     assert names(folder) == ["step-00000020", "step-00000030"]
-    checkpoints.verify(weights.parent)  # the damaged one has been replaced
+    checkpoint_files.verify(weights.parent)  # the damaged one has been replaced
 
 
 def test_the_disk_is_full_while_saving(small_disk: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_disk_is_full_while_saving(small_disk: Path, tmp_path: Path) -> None
     assert "MB are free" in err[-1]
     assert "step-00000000 is untouched. Make room and run again." in err[-1]
     assert names(small_disk / "run") == ["step-00000000"]
-    checkpoints.verify(small_disk / "run" / "step-00000000")
+    checkpoint_files.verify(small_disk / "run" / "step-00000000")
     roomy = shutil.copytree(small_disk / "run", tmp_path / "roomy")
     code, out, _ = run(roomy, *arguments)
     assert (code, out[:-1]) == (0, ["0", "1", "2"])
@@ -152,7 +152,7 @@ def test_an_interrupt_without_a_folder() -> None:
     assert err[0].endswith("nothing is saved, since no folder was named.")
 
 
-@pytest.mark.parametrize("moment", ["save_model", "_to_disk"])
+@pytest.mark.parametrize("moment", ["save_model", "flush_to_disk"])
 def test_killed_in_the_middle_of_a_save(moment: str, tmp_path: Path, expected: str) -> None:
     code, _, _ = run(tmp_path, "--die", 20, moment)
     assert code == -signal.SIGKILL
@@ -262,7 +262,7 @@ def test_one_byte_changed_in_a_weight_file(folder: Path) -> None:
     assert (code, out) == (1, [])
     assert len(err) == 1
     assert message in err[0]
-    assert "has no whole checkpoint: name another folder" in err[0]
+    assert "has no intact checkpoint: name another folder" in err[0]
 
 
 def test_weights_of_a_run_whose_newest_checkpoint_is_damaged(
@@ -285,10 +285,10 @@ def test_any_other_file_missing_or_changed(folder: Path, name: str) -> None:
     file = folder / "step-00000030" / name
     file.write_bytes(b"0" + file.read_bytes()[1:])
     with pytest.raises(CheckpointError, match="is damaged"):
-        checkpoints.verify(file.parent)
+        checkpoint_files.verify(file.parent)
     file.unlink()
     with pytest.raises(CheckpointError, match=rf"is damaged.*{name}"):
-        checkpoints.verify(file.parent)
+        checkpoint_files.verify(file.parent)
 
 
 def test_an_unknown_optimizer() -> None:

@@ -21,8 +21,10 @@ from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.text.evaluation import evaluate
 from largemodels.text.generation import generate
 from largemodels.training import loop as training
+from largemodels.training.batch import n_targets
 from largemodels.training.config import TrainingConfig
 from largemodels.training.loop import schedule, train
+from largemodels.training.parallel import Team
 
 SIZES = {"vocab_size": 7, "context_length": 8, "n_layer": 2, "n_head": 2, "d_model": 16}
 PERIODIC = torch.tensor([0, 1, 2, 3, 4, 5, 6] * 40)
@@ -120,6 +122,101 @@ def test_accumulated_batches_are_one_larger_batch() -> None:
     train(large, [whole], TrainingConfig(steps=1, optimizer="muon"))
     for name, value in weights(large).items():
         torch.testing.assert_close(small.get_parameter(name), value, rtol=1e-3, atol=1e-5)
+
+
+def uneven(count_in_first: int = 3) -> tuple[Tensor, Tensor]:
+    """Six rows, of which the first three have few targets."""
+    inputs, targets = next(windows(6))
+    targets = targets.clone()
+    targets[:3, count_in_first // 3 :] = -100
+    return inputs, targets
+
+
+def gradients_after(batches: list, **settings) -> tuple[dict[str, Tensor], float]:
+    """The gradient of one update, read from a plain gradient step of size 1, and the loss."""
+    model = gpt()
+    before = weights(model)
+    config = TrainingConfig(steps=1, clip_norm=None, **settings.pop("config", {}))
+    sgd = lambda model: [torch.optim.SGD(model.parameters(), lr=1.0)]  # noqa: E731
+    history = train(model, batches, config, optimizers=sgd, **settings)
+    return {name: before[name] - value for name, value in weights(model).items()}, history.training_loss[1]
+
+
+@pytest.mark.parametrize("in_first", [3, 0])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_accumulated_batches_count_by_their_targets(in_first: int, parts: int) -> None:
+    """Also where one of them has no target at all."""
+    whole = uneven(in_first)
+    split = list(zip(*(tensor.chunk(parts) for tensor in whole), strict=True))
+    expected, loss = gradients_after([whole])
+    for ordered in (split, split[::-1]):
+        found, mean = gradients_after(ordered, config={"accumulate": parts})
+        assert mean == pytest.approx(loss, rel=1e-6)
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_whoever_counts_otherwise_says_so() -> None:
+    """Rows of which the loss takes the first three positions only."""
+    batch = uneven(15)
+    rows = [tuple(tensor[i:j] for tensor in batch) for i, j in ((0, 1), (1, 6))]
+    given = {
+        "loss": lambda model, x, y: F.cross_entropy(model(x)[:, :3].flatten(0, 1), y[:, :3].flatten()),
+        "count": lambda x, y: 3 * len(y),
+    }
+    expected, _ = gradients_after([batch], **given)
+    found, _ = gradients_after(rows, config={"accumulate": 2}, **given)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ((torch.zeros(4, 3),), 4),
+        ((torch.zeros(4, 3), torch.zeros(4)), 4),
+        ((torch.zeros(4, 3), torch.tensor([0, 1, -100, 2])), 3),
+        ((torch.zeros(2, 3), torch.tensor([[0, 1, 2], [3, -100, -100]]), torch.ones(2, 3).long()), 4),
+        ({"pictures": torch.zeros(4, 3), "labels": torch.tensor([0, 1, -100, 2])}, 3),
+        ({"tokens": torch.zeros(4, 3).long(), "mask": torch.zeros(4, 3).bool()}, 4),
+    ],
+)
+def test_what_counts_as_a_target(batch: tuple | dict, expected: int) -> None:
+    assert n_targets(batch) == expected
+
+
+def test_a_frozen_normalisation_keeps_its_mode_and_its_statistics() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    model[1].eval()
+    points = itertools.repeat((torch.randn(6, 3) + 5, torch.randint(2, (6,))))
+    loss = lambda model, x, y: F.cross_entropy(model(x), y)  # noqa: E731
+    train(model, points, TrainingConfig(steps=2, evaluate_every=1), lambda: {"n": 1}, loss=loss)
+    assert [model.training, *(part.training for part in model)] == [True, True, False, True]
+    assert torch.equal(model[1].running_mean, torch.zeros(4))
+
+
+def test_a_failed_evaluation_restores_the_mode() -> None:
+    model = gpt()
+    with pytest.raises(KeyError):
+        train(model, windows(), TrainingConfig(steps=1), lambda: {}["missing"])
+    assert all(module.training for module in model.modules())
+
+
+def test_more_processes_than_devices_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    assert training.device() == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    assert training.device() == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    message = "2 processes were started, but there is only 1 device of type cuda"
+    with pytest.raises(ValueError, match=message):
+        training.device()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match=message):
+        Team(torch.device("cuda", 0))
 
 
 def test_learning_rate_rises_and_falls() -> None:

@@ -44,8 +44,8 @@ def run(
 ) -> pd.DataFrame:
     """The history that the program writes."""
     table = folder.with_suffix(".json")
-    place = "-" if "--sharded" in arguments else folder
-    code, err = start(processes, place, "--history", table, *arguments, dropout=dropout, **config)
+    target = "-" if "--sharded" in arguments else folder
+    code, err = start(processes, target, "--history", table, *arguments, dropout=dropout, **config)
     assert code == 0, err
     return pd.DataFrame(json.loads(table.read_text()))
 
@@ -63,6 +63,54 @@ def test_two_processes_learn_like_one(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again.drop(columns="seconds"), two.drop(columns="seconds"))
 
 
+ONE_STEP = """
+import os
+import sys
+import torch
+from largemodels.models.gpt import GPT, GPTConfig
+from largemodels.training.config import TrainingConfig
+from largemodels.training.loop import train
+
+torch.manual_seed(0)
+model = GPT(GPTConfig(7, context_length=8, n_layer=1, n_head=2, d_model=16))
+tokens = torch.randint(7, (8, 9))
+inputs, targets = tokens[:, :-1], tokens[:, 1:].clone()
+for row, counted in enumerate(eval(sys.argv[2])):
+    targets[row, counted:] = -100
+n = int(sys.argv[3])
+batches = zip(inputs.chunk(n), targets.chunk(n))
+config = TrainingConfig(steps=1, accumulate=n, clip_norm=None)
+sgd = lambda model: [torch.optim.SGD(model.parameters(), lr=1.0)]
+history = train(model, batches, config, optimizers=sgd)
+if os.environ.get("RANK", "0") == "0":
+    torch.save({"weights": model.state_dict(), "loss": float(history.training_loss[1])}, sys.argv[1])
+"""
+
+
+# How many targets count in each row: of two processes the first takes rows 0, 2, …, the second 1, 3, …
+@pytest.mark.parametrize("counts", [[8, 1, 7, 2, 8, 0, 5, 1], [8, 0, 7, 0, 8, 0, 5, 0]])
+def test_processes_with_different_numbers_of_targets_give_one_gradient(
+    counts: list[int], tmp_path: Path
+) -> None:
+    program_file = tmp_path / "step.py"
+    program_file.write_text(ONE_STEP)
+    results = []
+    for processes, accumulate in ((1, 1), (2, 1), (2, 2)):
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        out = tmp_path / f"{processes}-{accumulate}.pt"
+        arguments = [str(program_file), str(out), str(counts), str(accumulate)]
+        done = subprocess.run(
+            [sys.executable, *(launcher if processes > 1 else []), *arguments],
+            capture_output=True, text=True, timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        results.append(torch.load(out))
+    for other in results[1:]:
+        assert other["loss"] == pytest.approx(results[0]["loss"], rel=1e-6)
+        for name, value in results[0]["weights"].items():
+            torch.testing.assert_close(other["weights"][name], value, rtol=1e-5, atol=1e-6)
+
+
 def test_two_processes_drop_differently_and_learn_as_well(tmp_path: Path) -> None:
     alone, two = (run(n, tmp_path / f"of{n}", dropout=0.3) for n in (1, 2))
     assert alone.training_loss.iloc[1] == pytest.approx(two.training_loss.iloc[1], rel=0.05)
@@ -70,26 +118,26 @@ def test_two_processes_drop_differently_and_learn_as_well(tmp_path: Path) -> Non
     np.testing.assert_allclose(two.validation_loss, alone.validation_loss, rtol=0.05)
 
 
-def test_weights_that_are_spread_learn_like_whole_ones(tmp_path: Path) -> None:
+def test_sharded_weights_learn_like_replicated_ones(tmp_path: Path) -> None:
     alone = run(1, tmp_path / "alone", optimizer="adamw")
-    spread = run(2, tmp_path / "spread", "--sharded", optimizer="adamw")
+    sharded = run(2, tmp_path / "sharded", "--sharded", optimizer="adamw")
     for loss in ("training_loss", "validation_loss"):
-        np.testing.assert_allclose(spread[loss].dropna(), alone[loss].dropna(), rtol=2e-3)
-    assert spread.validation_loss.iloc[-1] < spread.validation_loss.iloc[0] - 0.1
+        np.testing.assert_allclose(sharded[loss].dropna(), alone[loss].dropna(), rtol=2e-3)
+    assert sharded.validation_loss.iloc[-1] < sharded.validation_loss.iloc[0] - 0.1
 
 
 @pytest.mark.parametrize(
     ("folder", "optimizer", "message"),
     [
         ("-", "muon", 'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'),
-        ("run", "adamw", "Weights that are spread over processes cannot be saved here"),
+        ("run", "adamw", "Weights that are sharded over processes cannot be saved here"),
     ],
 )
-def test_what_spread_weights_cannot_do_is_said(
+def test_what_sharded_weights_cannot_do_is_said(
     folder: str, optimizer: str, message: str, tmp_path: Path
 ) -> None:
-    place = folder if folder == "-" else tmp_path / folder
-    code, err = start(2, place, "--sharded", optimizer=optimizer)
+    target = folder if folder == "-" else tmp_path / folder
+    code, err = start(2, target, "--sharded", optimizer=optimizer)
     assert code != 0 and message in err and 'Traceback (most recent call last):\n  File "<string>' not in err
 
 
@@ -100,12 +148,12 @@ def test_as_many_processes_as_before(tmp_path: Path) -> None:
     assert err.splitlines()[-1].endswith("is of 2 processes, these are 1: go on with as many.")
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     team = Team(torch.device("cpu"))
     batch = (torch.arange(6), torch.arange(12).view(6, 2))
-    assert all(torch.equal(ours, part) for ours, part in zip(team.share(batch), batch, strict=True))
+    assert all(torch.equal(ours, part) for ours, part in zip(team.shard(batch), batch, strict=True))
     team.size, team.rank = 2, 1
-    assert [part.tolist() for part in team.share(batch)] == [[1, 3, 5], [[2, 3], [6, 7], [10, 11]]]
+    assert [part.tolist() for part in team.shard(batch)] == [[1, 3, 5], [[2, 3], [6, 7], [10, 11]]]
     team.size = 4
-    with pytest.raises(ValueError, match="A batch of 6 cannot be shared by 4 processes"):
-        team.share({"tokens": batch[0]})
+    with pytest.raises(ValueError, match="A batch of 6 cannot be divided among 4 processes"):
+        team.shard({"tokens": batch[0]})

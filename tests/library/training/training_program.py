@@ -71,7 +71,7 @@ def die_while_saving(step: int, moment: str) -> None:
     setattr(checkpoints, moment, half)
 
 
-def spread(objective: nn.Module, *optimizers: torch.optim.Optimizer) -> tuple[object, ...]:
+def sharded(objective: nn.Module, *optimizers: torch.optim.Optimizer) -> tuple[object, ...]:
     """What Accelerate's ``prepare`` does where FSDP is configured; with the CPU it refuses to."""
     old, mesh = list(objective.parameters()), init_device_mesh("cpu", (int(os.environ["WORLD_SIZE"]),))
     for module in objective.modules():
@@ -84,12 +84,12 @@ def spread(objective: nn.Module, *optimizers: torch.optim.Optimizer) -> tuple[ob
     return objective, *optimizers
 
 
-class SpreadTeam(parallel.Team):
+class ShardedTeam(parallel.Team):
     """As if ``accelerate launch --use_fsdp`` had started it."""
 
-    def __init__(self, place: torch.device) -> None:
-        super().__init__(place)
-        self.sharded, self._accelerator.prepare = True, spread
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        self.sharded, self._accelerator.prepare = True, sharded
 
 
 def main() -> None:
@@ -106,7 +106,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     if asked.sharded:
-        training.Team = SpreadTeam  # type: ignore[misc]
+        training.Team = ShardedTeam  # type: ignore[misc]
     if asked.die:
         die_while_saving(int(asked.die[0]), asked.die[1])
     config = TrainingConfig(**({"steps": 30, "save_every": 10, "evaluate_every": 10} | asked.config))

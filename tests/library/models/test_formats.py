@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from largemodels.models.former import FORMAT, present_description, present_name
+from largemodels.models.formats import FORMAT, present_description, present_name
 from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.training.checkpoints import CheckpointError, load_record, load_weights
 from largemodels.training.config import TrainingConfig

@@ -1,10 +1,10 @@
-"""What a saved run was called by earlier versions of the library: they go on loading.
+"""The formats in which versions of the library have saved models, so that checkpoints of earlier versions still load.
 
-A checkpoint's record says in which format it describes its model; :data:`FORMAT` is the present one, and a record that
-says nothing is of format 1.
+A checkpoint's record states the format of its description; :data:`FORMAT` is the current one, and a record without a
+number has format 1.
 
 ======  ==========================================================================================================
-format  what changed with it
+format  what changed
 ======  ==========================================================================================================
 2       A GPT's activation "gelu" meant the approximation by tanh, now "gelu_tanh"; "gelu" is exact. ``rope_pairs``
         went: pairs are halves. The layers ``expand`` and ``contract`` of a block lie in its ``mlp``.
@@ -20,7 +20,7 @@ FORMAT = 2
 
 
 def present_description(described: dict[str, Any]) -> dict[str, Any]:
-    """A model's class and config, as a checkpoint's record has them, in present words.
+    """A model's class and config from a checkpoint's record, converted to the current format.
 
     Args:
         described: has ``class`` and ``config``, which may be None; and ``format``, if not 1.

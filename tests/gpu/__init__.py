@@ -1,0 +1,1 @@
+"""One prepared run on a GPU: ``python -m tests.gpu``."""
