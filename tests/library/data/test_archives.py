@@ -57,6 +57,25 @@ def test_a_truncated_package_gives_no_wrong_file(kind: str, package: Path) -> No
     assert refused > 30
 
 
+@pytest.mark.parametrize("kind", ["npm", *COMPRESS])
+def test_a_damaged_package_is_refused_or_gives_files_of_their_length(kind: str, package: Path) -> None:
+    """Bytes that have changed end in an error that names the package; whether files are right, their sums say."""
+    whole = npm_package() if kind == "npm" else deb_package(suffix=kind)
+    prefix = "package/src" if kind == "npm" else "usr/share/letters"
+    refused = 0
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        package.write_bytes(
+            whole[:place] + bytes(255 - byte for byte in whole[place : place + 8]) + whole[place + 8 :]
+        )
+        try:
+            identity(package)
+            unpacked(package, prefix)
+        except DataError as error:
+            assert str(package) in str(error)
+            refused += 1
+    assert refused > 3  # an uncompressed archive notices little itself
+
+
 @pytest.mark.parametrize("content", [b"", b"no package at all", b"!<arch>\n", gzip.compress(b"text")])
 def test_another_file_is_refused(content: bytes, package: Path) -> None:
     package.write_bytes(content)

@@ -11,7 +11,7 @@ import pytest
 
 from largemodels.data import archives, registry
 from largemodels.data.registry import DataError, files, install
-from tests.library.data.packages import ENTRIES, FILES, deb_package, npm_package
+from tests.library.data.packages import ENTRIES, FILES, deb_package, known, npm_package
 
 pytestmark = pytest.mark.usefixtures("entries", "empty_cache")
 
@@ -72,6 +72,15 @@ def test_a_package_of_debian_is_fetched_in_the_version_that_the_system_has(
     install(["deb-letters"], file=clients / "server" / "letters-data=1:2.0-1")
     assert {path.relative_to(empty_cache).parts[1] for path in files("deb-letters").values()} == {"1%3A2.0-1"}
     assert {"deb-letters 1.9", "deb-letters 1:2.0-1"} <= registry.used
+
+
+def test_an_older_version_has_other_files(tmp_path: Path, entries: dict[str, Any]) -> None:
+    older = {"a.txt": b"first edition"}
+    entries["letters"]["versions"]["0.9"] = known(older)
+    install(["letters"], file=given(tmp_path, npm_package(older, version="0.9")))
+    assert read("letters") == older
+    with pytest.raises(DataError, match=r"a\.txt of .* is damaged"):
+        install(["letters"], file=given(tmp_path, npm_package({**FILES, **older})))
 
 
 @pytest.mark.parametrize(
