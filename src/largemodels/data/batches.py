@@ -1,4 +1,4 @@
-"""Batches: endless random windows of a long sequence, or rows of a table in random order."""
+"""Batches: endless random windows of a long sequence, or rows of tensors in random order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of a long sequence.
 
-    Batch ``i`` depends on ``seed`` and ``i`` alone, so a training that goes on at step ``start`` sees what it
-    would have seen without the interruption.
+    Batch ``i`` depends only on ``seed`` and ``i``, so training that resumes at step ``start`` sees the batches that
+    it would have seen without the interruption.
 
     Args:
-        tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
-        batch_size: windows a batch.
-        context_length: tokens a window.
-        seed: of the draw.
+        tokens: ``(time,)``, longer than ``context_length``; of a token file, only the windows are read.
+        batch_size: windows per batch.
+        context_length: tokens per window.
+        seed: for the random draws.
         start: number of the first batch.
 
     Yields:
@@ -46,12 +46,12 @@ def batches(
 
 
 def shuffled(*tensors: Tensor, batch_size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Batches without end: all rows in random order, then all in another. The last batch of a round may be smaller.
+    """Endless batches: epoch after epoch, all rows in a new random order. The last batch of an epoch may be smaller.
 
     Args:
-        tensors: with as many rows, such as pictures and labels.
-        batch_size: rows of a batch.
-        seed: of the order.
+        tensors: with the same number of rows, such as pictures and labels.
+        batch_size: rows per batch.
+        seed: for the random orders.
     """
     generator = torch.Generator().manual_seed(seed)
     while True:

@@ -95,13 +95,13 @@ def fashion_mnist(*, unchecked: bool = False) -> Parts:
 
 
 def photograph(name: str) -> Tensor:
-    """A photograph in colour, ``(3, height, width)`` from 0 to 1; what is grey has three equal channels.
+    """A photograph in colour, ``(3, height, width)`` from 0 to 1; a grey one has three equal channels.
 
     Args:
         name: one of ``PHOTOGRAPHS``.
 
     Raises:
-        DataError: if there is none of that name, or its library is missing or has another.
+        DataError: if there is none of that name, or its library is missing or has another file.
     """
     from PIL import Image
 
@@ -114,7 +114,7 @@ def photograph(name: str) -> Tensor:
 
 
 def square(picture: Tensor, side: int) -> Tensor:
-    """The middle of a picture, as large a square as fits, in ``side`` × ``side`` pixels.
+    """The largest centred square of a picture, resized to ``side`` × ``side`` pixels.
 
     Args:
         picture: ``(3, height, width)``, from 0 to 1.
