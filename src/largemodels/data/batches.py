@@ -18,13 +18,14 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of a long sequence.
 
-    Batch ``i`` depends on ``seed`` and ``i`` alone.
+    Batch ``i`` depends only on ``seed`` and ``i``, so training that resumes at step ``start`` sees the batches that
+    it would have seen without the interruption.
 
     Args:
-        tokens: ``(time,)``, longer than ``context_length``; of a token file only the windows are read.
+        tokens: ``(time,)``, longer than ``context_length``; of a token file, only the windows are read.
         batch_size: windows per batch.
         context_length: tokens per window.
-        seed: of the draw.
+        seed: for the random draws.
         start: number of the first batch.
 
     Yields:
@@ -49,13 +50,13 @@ def batches(
 
 
 def shuffled(*tensors: Tensor, batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-    """Endless batches: all rows in random order, then all in another. The last batch of an epoch may be smaller.
+    """Endless batches: epoch after epoch, all rows in a new random order. The last batch of an epoch may be smaller.
 
     Args:
-        tensors: of equal length, such as pictures and labels.
+        tensors: with the same number of rows, such as pictures and labels.
         batch_size: rows per batch.
-        seed: of the order.
-        start: number of the first batch; only the orders before it are drawn.
+        seed: for the random orders.
+        start: number of the first batch; only the orders of the epochs before it are drawn.
 
     Raises:
         ValueError: if there are no rows.

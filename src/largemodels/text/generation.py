@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models.cache import KVCache
 from ..models.checks import at_least
+from ..models.modes import evaluating
 from .fast import FastGPT, supported
 from .protocol import Cache, LanguageModel
 from .sampling import Sampling, penalised
@@ -242,12 +244,12 @@ class Session:
             self.fast = FastGPT(model, self.cache)
 
     def __enter__(self) -> Session:
-        self.mode = self.model.training
-        self.model.eval()
+        self._evaluating = evaluating(cast(nn.Module, self.model))
+        self._evaluating.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.model.train(self.mode)
+        self._evaluating.__exit__(None, None, None)
 
     def read(self, text: Tensor) -> Tensor:
         """Logits of the token after ``(batch, time)``, of which only the end is new: ``(batch, vocab_size)``."""

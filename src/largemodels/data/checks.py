@@ -1,0 +1,36 @@
+"""Files compared with their SHA-256, and the error that says what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+class DataError(RuntimeError):
+    """A data set is missing, unknown or damaged; the message says which, and what to do."""
+
+
+def check(path: Path, checksum: str, origin: str, again: str) -> None:
+    """Compare a file with its SHA-256.
+
+    Args:
+        path: of the file.
+        checksum: hexadecimal.
+        origin: where it comes from, for the message.
+        again: what to do, for the message.
+
+    Raises:
+        DataError: if it is missing or differs.
+    """
+    if not path.exists():
+        raise DataError(f"{path.name} is missing from {origin}. {again}")
+    if (found := sha256(path)) != checksum:
+        raise DataError(
+            f"{path.name} of {origin} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
+        )
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

