@@ -6,7 +6,6 @@ the files and the SHA-256 of each, for every version that somebody has checked.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..files import sha256
 from ..paths import data_root
 
 INSTALL = "python -m largemodels.data install"
@@ -86,12 +86,6 @@ def check(path: Path, checksum: str, origin: str, again: str) -> None:
         raise DataError(
             f"{path.name} of {origin} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
         )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def install(pins: str = PINS) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from ..data.registry import check, files, sha256
+from ..data.registry import check, files
+from ..files import sha256
 from ..models.gpt import GPT
 from .gpt import gpt_from_transformers
 

@@ -13,7 +13,6 @@ disk or a power cut, the one before it stays. The last two are kept; a third nee
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -32,6 +31,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 from torch.optim import Optimizer
 
+from ..files import sha256
 from .config import TrainingConfig
 from .history import Progress
 from .parallel import Team
@@ -126,7 +126,7 @@ class RunFolder:
             save_model(model, str(aside / WEIGHTS))  # a weight that is used twice is saved once
             torch.save(state, aside / STATE)
             (aside / RECORD).write_text(json.dumps(record, indent=1, default=_plain) + "\n", encoding="utf-8")
-            sums = "".join(f"{_sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
+            sums = "".join(f"{sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
             (aside / SUMS).write_text(sums, encoding="utf-8")
             for name in (WEIGHTS, STATE, RECORD, SUMS):
                 _to_disk(aside / name)
@@ -250,7 +250,7 @@ def verify(folder: Path) -> None:
     for name in (WEIGHTS, STATE, RECORD):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is damaged: {name} is missing.")
-        if _sha256(folder / name) != sums.get(name):
+        if sha256(folder / name) != sums.get(name):
             raise CheckpointError(
                 f"{folder} is damaged: {name} is not as it was written, its checksum differs."
             )
@@ -359,11 +359,6 @@ def _checkpoints(path: Path) -> list[Path]:
 def _plain(value: Any) -> Any:
     """For JSON: a number of NumPy or torch as one of Python, anything else as text."""
     return value.item() if getattr(value, "ndim", None) == 0 else str(value)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _to_disk(path: Path) -> None:
