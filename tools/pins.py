@@ -41,7 +41,7 @@ def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT)
         package = provenance.normal_name(library or entry.get("package", ""))
         if not package:
             found.append(f"the data set {name} is no longer registered")
-        elif package in now:
+        elif library or package in now:
             found.append(_difference(package, version, now))
         elif version not in entry.get("versions", {}):
             found.append(f"{name} {version} is no longer registered")

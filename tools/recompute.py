@@ -195,18 +195,17 @@ def verify(name: str, seed: str, changed: list[str]) -> Verified:
     return Verified([it["number"] for it in report["rows"]], how, sum(it["seconds"] for it in report["rows"]))
 
 
-def measure_tolerance(name: str) -> dict[str, Any]:
+def measure_tolerance(name: str, seed: str) -> dict[str, Any]:
     """Measure how far a study's numbers change with the order in which they are rounded, and store it.
 
-    The cheapest rows are computed as usual and with the instructions of an older processor. The tolerance of a column
-    is ten times its largest difference.
+    Rows are chosen as for a verification, and computed as usual and with the instructions of an older processor. The
+    tolerance of a column is ten times its largest difference.
 
     Raises:
         Difference: if the script does not give the stored rows' keys.
     """
     stored = studies.read(name)
-    order = sorted(range(len(stored["rows"])), key=lambda number: costs(stored)[number] or math.inf)
-    chosen = sorted(order[: N_CHEAPEST + N_RANDOM])
+    chosen = choose(stored, seed)
     usual, older = run(name, chosen), run(name, chosen, OLDER)
     columns: dict[str, float] = {}
     for one, other in zip(usual["rows"], older["rows"], strict=True):

@@ -213,10 +213,10 @@ def main() -> int:
     parser.add_argument("--seed", default=date.today().isoformat(), help="of the rows drawn; today's date")
     parser.add_argument("--rerun", action="store_true", help="compute anew what differs")
     parser.add_argument("--dry-run", action="store_true", help="only say what would run")
-    parser.add_argument("--measure-tolerance", metavar="NAME", help="of a study, by the cheapest rows")
+    parser.add_argument("--measure-tolerance", metavar="NAME", help="of a study, how rounding carries")
     options = parser.parse_args()
     if name := options.measure_tolerance:
-        found = recompute.measure_tolerance(name)
+        found = recompute.measure_tolerance(name, options.seed)
         print(f"{name}, rows {', '.join(map(str, found['rows']))}: {found['how']}")
         for column, value in found["columns"].items():
             print(f"  {column}: {value:.2g}")

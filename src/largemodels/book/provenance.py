@@ -44,7 +44,7 @@ HARMLESS = {
 # Pinned packages that no number depends on.
 HARMLESS_PACKAGES = {
     "filelock": "makes one process wait for another",
-    "ipykernel": "runs cells",
+    "ipykernel": "runs a notebook's cells",
     "lazy-loader": "imports a module when its name is first used",
     "platformdirs": "names the folder of the user's cache",
     "tqdm": "draws progress bars",
