@@ -175,10 +175,3 @@ def test_without_a_checkout_weights_are_fetched_once(
 def test_a_library_that_knows_no_address_says_so(installed: Path) -> None:
     with pytest.raises(WeightsError, match=r"does not know where the book is published\. Install it"):
         studies.weights(NAME, "first")
-
-
-def test_the_books_weights_fit() -> None:
-    """At most 4 MB a study and 60 MB for the book, each named in its study with its size."""
-    sizes = {path: path.stat().st_size for path in (ROOT / "data" / "weights").rglob("*.safetensors")}
-    assert all(size <= kept.BYTES_OF_A_CHAPTER for size in sizes.values())
-    assert sum(sizes.values()) <= kept.BYTES_OF_THE_BOOK
