@@ -1,6 +1,6 @@
 # `make` or `make help` lists the commands. Each can be run again after an interruption.
 .DEFAULT_GOAL := help
-.PHONY: help book test execute chapter lab study bench format clean
+.PHONY: help book test verify execute chapter lab study bench format clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -30,6 +30,9 @@ book: $(VENV)/ready  ## execute what is not current, render the book to _build/h
 test: $(VENV)/ready  ## run everything that CI checks
 	@LARGEMODELS_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $$($(BIN)/python -c 'import os; print(os.cpu_count())') --dist loadfile
+
+verify: $(VENV)/ready  ## see whether changed code still gives the same numbers: make verify [NAME=…] [SEED=…] [RERUN=1]
+	@$(BIN)/python -m tools.verify $(NAME) $(if $(SEED),--seed $(SEED)) $(if $(RERUN),--rerun)
 
 execute: $(VENV)/ready  ## execute every chapter from nothing at laptop scale
 	@$(BIN)/python -m tools.execute --all

@@ -22,8 +22,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from largemodels.book import provenance
-
 from . import notebooks, records
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -99,14 +97,15 @@ def run(
         last = (done.stderr.strip().splitlines() or ["ended without a word"])[-1]
         raise ExecutionError(f"{chapter}: {last} (the notebook up to there: {notebooks.where(output)})")
     measured = json.loads(done.stdout.splitlines()[-1])
-    return Run(output, _record(chapter, journal, measured, root))
+    return Run(output, _record(chapter, output, measured, root))
 
 
-def _record(chapter: str, journal: Path, measured: dict[str, float], root: Path) -> dict[str, Any]:
+def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) -> dict[str, Any]:
+    journal = output.with_suffix(".journal")
     entries = [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
     started = [entry for entry in entries if "scale" in entry]
-    libraries = [entry["library"] for entry in entries if "library" in entry]
-    if not started or not libraries:
+    used = next((entry for entry in reversed(entries) if "library" in entry), None)
+    if not started or used is None:
         raise ExecutionError(f"{chapter}: the notebook does not call lm.start, or its kernel was killed.")
     return {
         "chapter": chapter,
@@ -116,8 +115,14 @@ def _record(chapter: str, journal: Path, measured: dict[str, float], root: Path)
         "seconds": round(measured["seconds"], 1),
         "peak_memory_gb": round(measured["peak_memory_gb"], 2),
         "data": sorted({entry["data"] for entry in entries if "data" in entry}),
-        "versions": provenance.versions(),
-        "hashes": records.hashes(chapter, root) | {"library": libraries[-1]},
+        "processor": used["processor"],
+        "versions": used["versions"],
+        "hashes": {
+            "code": records.code_hash(notebooks.read(notebooks.path_of(chapter, root))),
+            "outputs": records.outputs_hashes(notebooks.read(output)),
+            "studies": {entry["study"]: entry["fingerprint"] for entry in entries if "study" in entry},
+            "library": used["library"],
+        },
         "claims": [entry["claim"] for entry in entries if "claim" in entry],
     }
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import nbformat.v4
 from nbformat import NotebookNode
 
+from largemodels.files import aside
 from tools.normal_form import normalise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,12 +80,8 @@ def write(path: Path, notebook: NotebookNode) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Write a file aside, then move it into place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)  # noqa: PTH105
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(path) as place:
+        place.write_text(text, encoding="utf-8")
 
 
 def formatted(text: str, path: Path) -> str:

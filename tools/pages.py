@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tools import notebooks, records, source_notes
+from tools import notebooks, records, source_notes, studies
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,19 +25,17 @@ records, and so do the numbers in the text of the chapters: a test compares them
 a processor, without a GPU; other machines are faster or slower. A claim has bounds, within which the
 text stays true."""
 
+STUDIES_INTRODUCTION = """\
+A study is a run over many seeds or settings, too long for a chapter, whose rows are stored with the book. When code
+that it uses changes, its two cheapest rows and two drawn at random are computed again and compared with the stored
+ones; if they differ, the study is run anew. Rows are counted from 0."""
+
 AUDIT_INTRODUCTION = """\
 # What the article says and what holds
 
 The book follows the outline of an article, which [](/book/source.md) describes. Where a chapter meets one of
 its statements, a note says what the article claims, in our own words, and what holds. This page collects the
 notes by the article's sections."""
-
-VERDICTS = {
-    "wrong": "it does not hold; the chapter shows what does",
-    "imprecise": "it holds in part, or under a condition that the article does not name",
-    "unsupported": "nothing that we measured or found in the literature supports it",
-    "right": "it holds; the chapter shows it",
-}
 
 
 def duration(seconds: float) -> str:
@@ -68,8 +66,16 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def records_page(chapters: list[dict[str, Any]], titles: dict[str, str]) -> str:
-    """Every chapter with its cost and its claims, from their records; `titles` has the title of each chapter."""
+def records_page(
+    chapters: list[dict[str, Any]], titles: dict[str, str], stored: Iterable[dict[str, Any]] = ()
+) -> str:
+    """Every chapter with its cost and its claims, and every study.
+
+    Args:
+        chapters: their records.
+        titles: of each chapter.
+        stored: the files of the studies.
+    """
     if not chapters:
         return f"{RECORDS_INTRODUCTION}\n\nNo chapter has been executed yet.\n"
     head = ["Chapter", "Time:", "Memory:", "Data", "Scale", "Claims:", "Last run"]
@@ -86,9 +92,28 @@ def records_page(chapters: list[dict[str, Any]], titles: dict[str, str]) -> str:
         for record in chapters
     ]
     total = f"All chapters one after the other: {duration(sum(record['seconds'] for record in chapters))}."
-    parts = [RECORDS_INTRODUCTION, table(head, rows), total]
+    parts = [RECORDS_INTRODUCTION, table(head, rows), total, *_studies(list(stored))]
     parts += [f"## {titles[record['chapter']]}\n\n{_claims(record)}" for record in chapters]
     return "\n\n".join(parts) + "\n"
+
+
+def _studies(stored: list[dict[str, Any]]) -> list[str]:
+    """The studies: where they were run, what of them was computed again since, and when."""
+    rows = []
+    for study in stored:
+        verified = "not since"
+        if study.get("verified"):
+            last = study["verified"][-1]
+            verified = f"{last['on']}: rows {', '.join(map(str, last['rows']))}, {last['how']}"
+        place = in_cell(study.get("processor", "unknown"))
+        rows.append([f"`{study['study']}`", str(len(study["rows"])), place, study["executed"], verified])
+    if not rows:
+        return []
+    return [
+        "## Studies",
+        STUDIES_INTRODUCTION,
+        table(["Study", "Rows:", "Recorded on", "Last run", "Last verified"], rows),
+    ]
 
 
 def _claims(record: dict[str, Any]) -> str:
@@ -103,6 +128,8 @@ def _claims(record: dict[str, Any]) -> str:
     claims = table(["Claim", "Value:", "Bounds:"], rows) if rows else "This chapter makes no claim."
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     run = f"Executed on {record['executed']} with seed {record['seed']}; {versions}."
+    if record.get("verified"):
+        run += f" Verified on {record['verified'][-1]['on']}: executed again, with the same claims."
     return f"{claims}\n\n{run}"
 
 
@@ -111,7 +138,7 @@ def audit_page(notes: list[source_notes.SourceNote], titles: dict[str, str]) -> 
     if not notes:
         return f"{AUDIT_INTRODUCTION}\n\nThere is no note yet.\n"
     counts = Counter(note.verdict for note in notes)
-    rows = [[verdict, meaning, str(counts[verdict])] for verdict, meaning in VERDICTS.items()]
+    rows = [[verdict, meaning, str(counts[verdict])] for verdict, meaning in source_notes.VERDICTS.items()]
     parts = [AUDIT_INTRODUCTION, table(["Verdict", "Meaning", "Notes:"], rows)]
     section = None
     for note in sorted(notes, key=lambda note: (_numbers(note.section), note.chapter, note.cell)):
@@ -139,8 +166,7 @@ def replace(path: Path, text: str) -> bool:
     """Write a page if its text changed, and say whether it did."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    notebooks.replace(path, text)
     return True
 
 
@@ -150,8 +176,10 @@ def write(root: Path = ROOT) -> int:
     paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
     titles = {chapter: notebooks.title(notebooks.read(path)) for chapter, path in paths.items()}
     found = records.load_all(root)
+    stored = filter(None, (studies.load(name, root) for name in studies.names(root)))
+    known = [found[chapter] for chapter in chapters if chapter in found]
     texts = {
-        "records": records_page([found[chapter] for chapter in chapters if chapter in found], titles),
+        "records": records_page(known, titles, stored),
         "audit": audit_page(source_notes.collect(paths.values()), titles),
     }
     return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in texts.items())

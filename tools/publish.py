@@ -2,8 +2,9 @@
 
     python -m tools.publish --address https://github.com/OWNER/REPOSITORY [--into FOLDER]
 
-It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`) and into the
-line `REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch. With `--into` a
+It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`), into the line
+`REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch, and into that of
+`src/largemodels/paths.py`, by which an installed library fetches kept weights. With `--into` a
 copy is stamped and the checkout stays as it is.
 """
 
@@ -21,6 +22,7 @@ from tools import notebooks
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 BRANCH = "notebooks"  # of ready notebooks; the set-up cells name it too
+LIBRARY = "src/largemodels/paths.py"  # whose line the installed library reads
 LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)
 
 COLAB = "https://colab.research.google.com"
@@ -58,11 +60,11 @@ def stamp_config(text: str, address: str) -> str:
     return text
 
 
-def stamp_source(source: str, address: str) -> str:
-    """A set-up cell with the address; an address that is there already must be the same."""
+def stamp_source(source: str, address: str, place: str = "the set-up cell") -> str:
+    """A set-up cell, or another place, with the address; an address that is there already must be the same."""
     found = LINE.findall(source)
     if len(found) != 1:
-        raise PublishError(f'the set-up cell has {len(found)} lines REPOSITORY = "…", one is needed.')
+        raise PublishError(f'{place} has {len(found)} lines REPOSITORY = "…", one is needed.')
     if found[0] not in ("", address):
         raise PublishError(f"already stamped with {found[0]}; begin from a fresh checkout.")
     return LINE.sub(f'REPOSITORY = "{address}"', source)
@@ -87,6 +89,9 @@ def stamp(root: Path, address: str) -> int:
     paths = notebooks.paths(root)
     for path in paths:
         stamp_notebook(path, address)
+    library = root / LIBRARY
+    stamped = stamp_source(library.read_text(encoding="utf-8"), address, LIBRARY)
+    library.write_text(stamped, encoding="utf-8")
     config = root / "_config.yml"
     config.write_text(stamp_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
     return len(paths)

@@ -1,12 +1,14 @@
 """Records of the chapters' runs: where they are, whether they are sound, whether they are still current.
 
-A record is sound when the notebook's own code and printed claims are those of the record. It is current
-when, besides, neither the library nor the pins have changed since; if not, the tests run the chapter again.
+A record is sound when the notebook's own code, printed claims and outputs are those of the record. It is current
+when, besides, nothing that the run used has changed since: library files, pinned packages, data, rows of studies. If
+not, `make book` executes the chapter again, and `make verify` sees whether its claims are still the same.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -17,14 +19,14 @@ from nbformat import NotebookNode
 
 from largemodels.book import provenance
 from largemodels.book.claims import claim_line
-from tools import notebooks
+from tools import notebooks, pins, studies
 from tools.notebooks import ROOT, tags, where
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "chapter": str, "scale": str, "seed": int, "executed": str, "seconds": (int, float),
     "peak_memory_gb": (int, float), "data": list, "versions": dict, "hashes": dict, "claims": list,
 }  # fmt: skip
-CLAIM = {"name", "value", "low", "high", "unit"}
+CLAIM = {"name", "value", "low", "high", "unit"}  # and "timed" where the clock has a part in it
 
 
 def path(chapter: str, root: Path = ROOT) -> Path:
@@ -49,9 +51,11 @@ def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
 
 def _wrong_fields(record: dict[str, Any]) -> list[str]:
     wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
-    if not wrong and not {"code", "pins", "library"} <= record["hashes"].keys():
+    if not wrong and not {"code", "library"} <= record["hashes"].keys():
         wrong.append("hashes")
-    if not wrong and any(not isinstance(it, dict) or it.keys() != CLAIM for it in record["claims"]):
+    if not wrong and any(
+        not isinstance(it, dict) or it.keys() - {"timed"} != CLAIM for it in record["claims"]
+    ):
         wrong.append("claims")
     return wrong
 
@@ -82,21 +86,14 @@ def code_hash(notebook: NotebookNode) -> str:
     return _digest(provenance.code_hash(cell.source) for cell in code)
 
 
-def pins_hash(root: Path = ROOT) -> str:
-    """Hash of what notebooks run with: pinned packages and data packages."""
-    texts = [(root / name).read_text("utf-8") for name in ("requirements/notebooks.txt", "data/packages.txt")]
-    lines = [line.partition("#")[0].strip() for text in texts for line in text.splitlines()]
-    return _digest(line for line in lines if line)
+def outputs_hashes(notebook: NotebookNode) -> list[str]:
+    """Hashes of the outputs of a notebook's code cells, in their order and normal form; empty for none."""
+    cells = [cell for cell in notebooks.normalise(notebook).cells if cell.cell_type == "code"]
+    return [_digest([json.dumps(cell.outputs, sort_keys=True)]) if cell.outputs else "" for cell in cells]
 
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def hashes(chapter: str, root: Path = ROOT) -> dict[str, str]:
-    """The hashes of a record, without those of the library files that only the run knows."""
-    notebook = notebooks.read(notebooks.path_of(chapter, root))
-    return {"code": code_hash(notebook), "pins": pins_hash(root)}
 
 
 def staleness(chapter: str, root: Path = ROOT) -> list[str]:
@@ -107,20 +104,48 @@ def staleness(chapter: str, root: Path = ROOT) -> list[str]:
         return [str(error)]
     if record is None:
         return ["no record"]
-    old, now = record["hashes"], hashes(chapter, root)
-    names = {"code": "the notebook's code changed", "pins": "the pinned packages changed"}
-    reasons = [reason for name, reason in names.items() if old[name] != now[name]]
-    for name, value in old["library"].items():
-        file = provenance.library_root() / name
-        if not file.exists():
-            reasons.append(f"the library's {name} is gone")
-        elif provenance.file_hash(file) != value:
-            reasons.append(f"the library's {name} changed")
+    return own_changes(chapter, record, root) or used_changes(record, root)
+
+
+def own_changes(chapter: str, record: dict[str, Any], root: Path = ROOT) -> list[str]:
+    """What in the notebook itself is not as its record has it, code or outputs: only a run mends that."""
+    notebook = notebooks.read(notebooks.path_of(chapter, root))
+    if record["hashes"]["code"] != code_hash(notebook):
+        return ["the notebook's code changed"]
+    recorded = record["hashes"].get("outputs")
+    if recorded is None:
+        return ["its record is of an older form"]
+    return [
+        f"the output of cell {cell} is not that of the run" for cell in _other_outputs(notebook, recorded)
+    ]
+
+
+def _other_outputs(notebook: NotebookNode, recorded: list[str]) -> list[int]:
+    """Cells whose outputs are not the recorded ones; cells count from 0, Markdown and code together."""
+    # The normal form leaves out empty cells.
+    cells = ((it, cell) for it, cell in enumerate(notebook.cells) if cell.source.strip())
+    numbers = [it for it, cell in cells if cell.cell_type == "code"]
+    return [
+        number
+        for number, now, then in itertools.zip_longest(numbers, outputs_hashes(notebook), recorded)
+        if number is not None and now != then
+    ]
+
+
+def used_changes(record: dict[str, Any], root: Path = ROOT) -> list[str]:
+    """What a run used and what has changed since; it may have changed no number."""
+    changed = provenance.changed(record["hashes"]["library"])
+    library = provenance.library_root()
+    reasons = [f"the library's {it} {'changed' if (library / it).exists() else 'is gone'}" for it in changed]
+    reasons += pins.changes(record["versions"], record["data"], root)
+    for name, old in record["hashes"].get("studies", {}).items():
+        if studies.fingerprint(name, root) != old:
+            reasons.append(f"the study {name} has other rows")
     return reasons
 
 
 def check(chapter: str, root: Path = ROOT) -> list[str]:
-    """What in a record does not fit its notebook; changes of library and pins are left to `staleness`."""
+    """What in a record does not fit its notebook; changes of what it used are left to `staleness`."""
     place, again = where(path(chapter, root)), f"run make chapter CH={chapter}"
     try:
         record = load(chapter, root)
@@ -133,8 +158,7 @@ def check(chapter: str, root: Path = ROOT) -> list[str]:
     for name, value in {"chapter": chapter, "scale": "laptop"}.items():
         if record[name] != value:
             found.append(f"{name} is {record[name]!r}, not {value!r}")
-    if record["hashes"]["code"] != code_hash(notebook):
-        found.append("the notebook's code changed since its record")
+    found += own_changes(chapter, record, root)
     return [f"{place}: {it}; {again}" for it in found + _claims(notebook, record["claims"])]
 
 
@@ -154,6 +178,7 @@ def _claims(notebook: NotebookNode, claims: list[dict[str, Any]]) -> list[str]:
     for claim in claims:
         if not claim["low"] <= claim["value"] <= claim["high"]:
             found.append(f"the claim “{claim['name']}” is outside its bounds")
-    recorded, printed = Counter(claim_line(**claim) for claim in claims), Counter(printed_claims(notebook))
+    lines = [claim_line(**{name: claim[name] for name in CLAIM}) for claim in claims]
+    recorded, printed = Counter(lines), Counter(printed_claims(notebook))
     found += [f"“{line}” is recorded and not printed" for line in recorded - printed]
     return found + [f"“{line}” is printed and not recorded" for line in printed - recorded]

@@ -14,7 +14,12 @@ from tools.markdown import blocks
 from tools.notebooks import chapter_of, paths, read, where
 from tools.passages import links
 
-VERDICTS = ("wrong", "imprecise", "unsupported", "right")
+VERDICTS = {
+    "wrong": "it does not hold; the chapter shows what does",
+    "imprecise": "it holds in part, or under a condition that the article does not name",
+    "unsupported": "nothing that we measured or found in the literature supports it",
+    "right": "it holds; the chapter shows it",
+}
 FIELDS = {"section", "verdict", "claim"}
 _SECTION = re.compile(r"(?:10|[1-9])(?:\.[1-9]\d?){0,2}")
 _CHINESE_RUN = re.compile(r"(?:[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]\s*){12,}")

@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and their checksums."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,3 +23,13 @@ def aside(path: Path | str) -> Iterator[Path]:
         place.replace(path)
     finally:
         place.unlink(missing_ok=True)
+
+
+def sha256(path: Path | str) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

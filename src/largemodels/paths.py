@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Where the book is published, https://github.com/OWNER/REPOSITORY; python -m tools.publish fills it in.
+REPOSITORY = ""
+
 
 def library_root() -> Path:
     """Folder of the installed library."""
@@ -15,5 +18,9 @@ def data_root() -> Path:
 
     In a checkout this is ``data/`` beside ``src/``; in an installed wheel it lies inside the library.
     """
-    checkout = library_root().parents[1] / "data"
-    return checkout if (checkout / "registry.toml").exists() else library_root() / "_data"
+    return library_root().parents[1] / "data" if checkout() else library_root() / "_data"
+
+
+def checkout() -> bool:
+    """Whether the library lies in a checkout of the book."""
+    return (library_root().parents[1] / "data" / "registry.toml").exists()

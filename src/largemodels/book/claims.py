@@ -23,7 +23,7 @@ def claim_line(name: str, value: float, low: float, high: float, unit: str) -> s
     return f"claim · {name} = {value:.4g}{unit} · within [{low:g}, {high:g}]"
 
 
-def claim(name: str, value: float, low: float, high: float, unit: str = "") -> None:
+def claim(name: str, value: float, low: float, high: float, unit: str = "", *, timed: bool = False) -> None:
     """Check a number that the text relies on, print it and note it.
 
     Only the scale "laptop" is checked: the bounds come from its spread over seeds.
@@ -34,6 +34,7 @@ def claim(name: str, value: float, low: float, high: float, unit: str = "") -> N
         low: the least value at which the text is still true.
         high: the greatest.
         unit: "nats", "s", "×", "%" (then value and bounds are in per cent) or empty.
+        timed: the clock has a part in the value, so that two runs differ and only the bounds can be compared.
 
     Raises:
         ClaimError: if the value is outside the bounds, or not a number.
@@ -48,4 +49,5 @@ def claim(name: str, value: float, low: float, high: float, unit: str = "") -> N
     print(claim_line(name, value, low, high, unit))
     if not low <= value <= high:  # also true for NaN
         raise ClaimError(f"{name} = {value:.4g} is outside [{low:g}, {high:g}]: the text is no longer true.")
-    note(claim={"name": name, "value": value, "low": low, "high": high, "unit": unit})
+    entry = {"name": name, "value": value, "low": low, "high": high, "unit": unit}
+    note(claim=entry | ({"timed": True} if timed else {}))

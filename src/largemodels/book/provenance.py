@@ -3,21 +3,53 @@
 Records and studies carry these hashes, so that a page whose code has changed since its numbers were
 computed can be told from one that is still true. A hash covers the syntax tree of a file without its
 docstrings: a comment or a line break does not invalidate a result, a changed constant does.
+
+What cannot change a number is left out, so that a change in it makes nothing stale: see :data:`HARMLESS` and
+:data:`HARMLESS_PACKAGES`.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import platform
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..paths import library_root
 
-# The packages whose version can change a result, as they are named on PyPI.
+# The packages whose versions say most about an installation, as they are named on PyPI.
 WATCHED = ("torch", "transformers", "tokenizers", "numpy", "pandas", "matplotlib")
+
+# Library files that no number depends on, each with the reason. ``book/start.py`` is not among them: it seeds.
+HARMLESS = {
+    "app/cli.py": "reads a command line; what it calls is hashed",
+    "app/options.py": "checks a command line",
+    "book/claims.py": "checks and prints numbers that are there already",
+    "book/journal.py": "writes down what was used",
+    "book/plots.py": "draws numbers that are there already",
+    "book/provenance.py": "writes down what was used",
+    "book/recompute.py": "compares rows that are there already",
+    "book/studies.py": "stores rows and reads them",
+    "files.py": "moves whole files into place",
+    "paths.py": "says where files are; what is read from them is checked by its hash",
+    "training/bar.py": "shows how far a training is",
+    "training/interrupts.py": "stops a training between two steps",
+}
+
+# Pinned packages that no number depends on.
+HARMLESS_PACKAGES = {
+    "filelock": "makes one process wait for another",
+    "ipykernel": "runs a notebook's cells",
+    "lazy-loader": "imports a module when its name is first used",
+    "platformdirs": "names the folder of the user's cache",
+    "tqdm": "draws progress bars",
+    "typer": "reads a command line",
+}
 
 
 def code_hash(source: str) -> str:
@@ -55,23 +87,81 @@ def file_hash(path: Path | str) -> str:
 def loaded() -> dict[str, str]:
     """Library files that this process has imported, by path inside the library, with their hashes.
 
-    An ``__init__.py`` is left out: it holds names and no logic, and grows with every chapter.
+    Left out are the files that are :data:`HARMLESS`, and each ``__init__.py``: it holds names and no logic, and
+    grows with every chapter.
     """
     root = library_root()
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     paths = (Path(file) for file in files if file)
     inside = {path for path in paths if path.suffix == ".py" and path.is_relative_to(root)}
-    return {
-        path.relative_to(root).as_posix(): file_hash(path)
-        for path in sorted(inside)
-        if path.name != "__init__.py"
-    }
+    names = {path.relative_to(root).as_posix(): path for path in sorted(inside) if path.name != "__init__.py"}
+    return {name: file_hash(path) for name, path in names.items() if name not in HARMLESS}
+
+
+def changed(hashes: dict[str, str]) -> list[str]:
+    """Which of these library files are gone or no longer have these hashes; those that are harmless are not."""
+    root = library_root()
+    return [
+        name
+        for name, old in hashes.items()
+        if name not in HARMLESS and (not (root / name).exists() or file_hash(root / name) != old)
+    ]
+
+
+def pins(path: Path | None = None) -> dict[str, str]:
+    """Pinned versions of the packages that a number can depend on, by name; none where there is no such file.
+
+    Args:
+        path: of a requirements file; None: the one that says what notebooks run with, in a checkout.
+    """
+    path = path or library_root().parents[1] / "requirements" / "notebooks.txt"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = (re.match(r"\s*([\w.-]+)\s*==\s*([^\s;#]+)", line) for line in lines)
+    pinned = {normal_name(match[1]): match[2] for match in found if match}
+    return {name: version for name, version in pinned.items() if name not in HARMLESS_PACKAGES}
+
+
+def normal_name(package: str) -> str:
+    """A package's name as PyPI compares it: "Lazy_Loader" and "lazy-loader" are one."""
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def imported() -> dict[str, str]:
+    """Versions of Python and of those pinned packages that this process has imported, by name on PyPI."""
+    top = {name.partition(".")[0] for name in list(sys.modules)}
+    names = {normal_name(package) for module in top for package in _packages().get(module, ())}
+    return {"python": platform.python_version()} | installed(sorted(names & pins().keys()))
+
+
+@functools.cache
+def _packages() -> dict[str, list[str]]:
+    """Packages by the modules that they bring; reading it takes most of a second."""
+    return dict(importlib.metadata.packages_distributions())
+
+
+def processor() -> str:
+    """The processor, as far as it decides how numbers are rounded: its model, and the instructions that torch uses."""
+    import torch
+
+    fields = {}
+    if (path := Path("/proc/cpuinfo")).exists():
+        lines = path.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+        fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    model = fields.get("model name") or platform.processor() or platform.machine()
+    if {"cpu family", "model"} <= fields.keys():  # a virtual machine often hides the name, but not these
+        model += f" (family {fields['cpu family']}, model {fields['model']})"
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that can change a result."""
-    found = {"python": platform.python_version()}
-    for name in WATCHED:
+    """Versions of Python and of the installed packages that are :data:`WATCHED`."""
+    return {"python": platform.python_version()} | installed(WATCHED)
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of these packages that are installed, without the label of a build such as "+cpu"."""
+    found = {}
+    for name in packages:
         try:
             found[name] = importlib.metadata.version(name).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:

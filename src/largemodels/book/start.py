@@ -7,13 +7,14 @@ record is made.
 from __future__ import annotations
 
 import atexit
+import os
 import random
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 from . import claims, provenance
-from .journal import note
+from .journal import FILE, note
 
 SCALES = ("smoke", "laptop", "gpu")
 
@@ -90,13 +91,14 @@ def start(
     torch.manual_seed(seed)
     use_style()
     note(scale=scale, seed=seed)
-    atexit.register(_note_use)
+    if FILE in os.environ:
+        atexit.register(_note_use)
     return Setting(scale, seed, values, measured or {"smoke": "two cores", "laptop": "two cores"})
 
 
 def _note_use() -> None:
-    """At the end: the library files and the data that the chapter has used."""
-    note(library=provenance.loaded())
+    """At the end: the processor, and the library files, packages and data that the chapter has used."""
+    note(library=provenance.loaded(), versions=provenance.imported(), processor=provenance.processor())
     if registry := sys.modules.get(f"{__package__.partition('.')[0]}.data.registry"):
         for name in sorted(registry.used):
             note(data=name)

@@ -11,7 +11,8 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from .checks import check, sha256
+from ..files import sha256
+from .checks import check
 
 SUMS = "sha256.json"  # beside the files that made_once() made: file name to SHA-256
 

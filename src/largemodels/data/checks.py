@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
+
+from ..files import sha256
 
 
 class DataError(RuntimeError):
@@ -28,9 +29,3 @@ def check(path: Path, checksum: str, origin: str, again: str) -> None:
         raise DataError(
             f"{path.name} of {origin} is damaged: SHA-256 {found[:12]}…, expected {checksum[:12]}…. {again}"
         )
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,7 +16,6 @@ from ..paths import data_root
 from . import sources
 from .checks import DataError as DataError
 from .checks import check as check
-from .checks import sha256 as sha256
 
 # What this process has read, for a chapter's record: "NAME VERSION", and "NAME of LIBRARY VERSION" for what comes with
 # a library, whose version is not the data's.

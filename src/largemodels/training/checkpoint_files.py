@@ -5,7 +5,6 @@ What is in them, and what they are for, is described in :mod:`.checkpoints`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from ..files import sha256
 
 WEIGHTS, STATE, RECORD, SUMS = "model.safetensors", "state.pt", "record.json", "SHA256SUMS"
 
@@ -118,12 +119,6 @@ def read_state(folder: Path) -> dict[str, Any]:
             "in it was executed: use checkpoints of your own runs only."
         ) from None
     return state
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def flush_to_disk(path: Path) -> None:

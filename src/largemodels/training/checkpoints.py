@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_model
 from torch import nn
 from torch.optim import Optimizer
 
+from ..files import sha256
 from ..models.formats import FORMAT, present_description, present_name
 from .checkpoint_files import (
     RECORD,
@@ -42,7 +43,6 @@ from .checkpoint_files import (
     read_record,
     read_state,
     refuse_file,
-    sha256,
 )
 from .config import TrainingConfig
 from .history import Progress

