@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tools import pins
+from tools import requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -23,7 +23,7 @@ PARTS = [name for name in PROJECT["optional-dependencies"] if re.fullmatch(r"par
 def of(name: str) -> dict[str, str]:
     """What a requirements file pins; nothing where there is no such file."""
     path = ROOT / "requirements" / f"{name}.txt"
-    return pins.of_file(path) if path.exists() else {}
+    return requirements.of_file(path) if path.exists() else {}
 
 
 def ranges(lines: list[str]) -> dict[str, Requirement]:
@@ -39,7 +39,7 @@ def every_range() -> list[Requirement]:
 
 
 def test_every_pin_satisfies_the_library() -> None:
-    pinned = pins.pinned()
+    pinned = requirements.pinned()
     for required in every_range():
         name = canonicalize_name(required.name)
         assert name in pinned, f"requirements/ lacks {name}"
@@ -81,12 +81,14 @@ def test_conda_has_the_same_pins() -> None:
     (conda,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     required = [Requirement(line) for line in conda]
     found = {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in required}
-    assert found == {name: version for path in named() for name, version in pins.of_file(path).items()}
+    assert found == {
+        name: version for path in named() for name, version in requirements.of_file(path).items()
+    }
 
 
 def named() -> list[Path]:
     """The requirements files with what somebody asked for, not with what comes along."""
-    return [path for path in pins.files() if path.name != "constraints.txt"]
+    return [path for path in requirements.files() if path.name != "constraints.txt"]
 
 
 def test_only_parts_share_a_pin() -> None:
@@ -100,12 +102,12 @@ def test_two_versions_of_a_package_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "requirements" / "part5.txt"
     file.write_text(file.read_text("utf-8").replace("transformers==", "transformers==9"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"part5.txt pins transformers 9.*, another file"):
-        pins.pinned(tmp_path)
+        requirements.pinned(tmp_path)
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
     for path in named():
-        for name, version in pins.of_file(path).items():
+        for name, version in requirements.of_file(path).items():
             installed = importlib.metadata.version(name).partition("+")[0]
             assert installed == version, (
                 f"{name} {installed} is installed, {version} is pinned: run make test"

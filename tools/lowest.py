@@ -23,7 +23,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from largemodels.data.registry import registry
-from tools import environments, pins
+from tools import environments, requirements
 from tools.notebooks import ROOT
 
 FOLDER = ROOT / "_build" / "lowest"
@@ -50,7 +50,7 @@ def environment(folder: Path, torch_index: str | None) -> Path:
     if torch_index:
         subprocess.run([*pip, "--index-url", torch_index, f"torch=={lowest['torch']}"], check=True)
     wanted = [f"{name}=={version}" for name, version in lowest.items() if name != "torch"]
-    pinned = pins.pinned()
+    pinned = requirements.pinned()
     subprocess.run([*pip, *wanted, *(f"{name}=={pinned[name]}" for name in TOOLS)], check=True)
     return python
 

@@ -69,7 +69,9 @@ def test_the_wheel_holds_types_cards_and_registry(wheel: Path) -> None:
 
 
 def test_all_that_it_requires_is_declared(python: Path) -> None:
-    found = outside(python, "-m", "pip", "check").stdout  # of data packages alone, which are installed without theirs
+    found = outside(
+        python, "-m", "pip", "check"
+    ).stdout  # of data packages alone, which are installed without theirs
     assert not [line for line in found.splitlines() if line.startswith("largemodels ")], found
 
 
@@ -78,7 +80,7 @@ def in_the_checkout() -> str:
     try:
         return str(len(studies.load("05_project/pretraining")))
     except studies.StudyError as error:
-        return " changed since" in str(error) and "stale" or str(error)
+        return "stale" if " changed since" in str(error) else str(error)
 
 
 def test_it_trains_and_finds_its_data_and_studies(python: Path) -> None:
