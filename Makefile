@@ -66,7 +66,7 @@ wheel: $(VENV)/ready  ## build the library's wheel into dist/
 	@ls dist/*.whl
 
 lowest: $(VENV)/all  ## run the library's tests with the oldest packages that pyproject.toml allows
-	@$(BIN)/python -m tools.lowest
+	@$(BIN)/python -m tools.lowest $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
 
 clean:  ## remove the built book and the environment; sources, records and studies stay
 	rm -rf _build dist book/generated $(VENV)
