@@ -3,42 +3,76 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import shutil
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools import requirements
+
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PARTS = [name for name in PROJECT["optional-dependencies"] if re.fullmatch(r"part\d+", name)]
 
 
-def pins(name: str) -> dict[str, str]:
-    """Exact versions of a requirements file by package."""
-    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
-    required = [Requirement(line.partition("#")[0]) for line in lines if "==" in line]
-    return {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in required}
+def of(name: str) -> dict[str, str]:
+    """What a requirements file pins; nothing where there is no such file."""
+    path = ROOT / "requirements" / f"{name}.txt"
+    return requirements.of_file(path) if path.exists() else {}
 
 
-def ranges() -> list[Requirement]:
-    """What the library asks for, extras included."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    required = [Requirement(line) for line in [*project["dependencies"], *extras]]
-    return [r for r in required if r.name != "largemodels"]
+def ranges(lines: list[str]) -> dict[str, Requirement]:
+    """Requirements by name, without references to the library's own extras."""
+    required = {canonicalize_name(Requirement(line).name): Requirement(line) for line in lines}
+    return {name: it for name, it in required.items() if name != "largemodels"}
+
+
+def every_range() -> list[Requirement]:
+    """What the library and its extras ask for."""
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [it for lines in lists for it in ranges(lines).values()]
 
 
 def test_every_pin_satisfies_the_library() -> None:
-    pinned = pins("notebooks.txt")
-    for required in ranges():
+    pinned = requirements.pinned()
+    for required in every_range():
         name = canonicalize_name(required.name)
-        assert name in pinned, f"requirements/notebooks.txt lacks {name}"
+        assert name in pinned, f"requirements/ lacks {name}"
         assert required.specifier.contains(pinned[name]), required
+
+
+def test_the_library_needs_what_every_notebook_has() -> None:
+    assert ranges(PROJECT["dependencies"]).keys() | {"ipykernel"} == of("notebooks").keys()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_pins_what_its_extra_asks_for(part: str) -> None:
+    """A set-up cell checks the extra's ranges and installs the pins: one without the other goes wrong."""
+    asked = ranges(PROJECT["optional-dependencies"][part]).keys()
+    assert of(part).keys() == asked, f"requirements/{part}.txt and the extra {part} of pyproject.toml differ"
+
+
+def test_there_is_an_extra_for_each_part_and_reference_is_all_of_them() -> None:
+    folders = {f"part{int(path.name[:2])}" for path in ROOT.glob("notebooks/[0-9][0-9]_*")}
+    pages = {f"part{int(path.name[:2])}" for path in ROOT.glob("book/parts/[0-9][0-9]_*.md")}
+    assert folders <= pages == set(PARTS)
+    assert PROJECT["optional-dependencies"]["reference"] == [f"largemodels[{part}]" for part in PARTS]
+
+
+def test_parts_ask_for_the_same_range_of_a_package() -> None:
+    asked: dict[str, str] = {}
+    for required in every_range():
+        assert asked.setdefault(required.name, str(required.specifier)) == str(required.specifier), required
 
 
 def test_the_library_asks_for_ranges() -> None:
     """An exact or upper-bounded torch would replace Colab's GPU build."""
-    for required in ranges():
+    for required in every_range():
         assert {specifier.operator for specifier in required.specifier} == {">="}, required
 
 
@@ -47,15 +81,34 @@ def test_conda_has_the_same_pins() -> None:
     (conda,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
     required = [Requirement(line) for line in conda]
     found = {canonicalize_name(r.name): str(r.specifier).removeprefix("==") for r in required}
-    assert found == pins("notebooks.txt") | pins("tools.txt")
+    assert found == {
+        name: version for path in named() for name, version in requirements.of_file(path).items()
+    }
 
 
-def test_no_package_is_pinned_twice() -> None:
-    files = [pins(name).keys() for name in ("notebooks.txt", "tools.txt", "constraints.txt")]
-    assert len(set().union(*files)) == sum(map(len, files))
+def named() -> list[Path]:
+    """The requirements files with what somebody asked for, not with what comes along."""
+    return [path for path in requirements.files() if path.name != "constraints.txt"]
+
+
+def test_only_parts_share_a_pin() -> None:
+    once = [of(name).keys() for name in ("notebooks", "tools", "constraints")]
+    once.append({name for part in PARTS for name in of(part)})
+    assert len(set().union(*once)) == sum(map(len, once))
+
+
+def test_two_versions_of_a_package_are_refused(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    file = tmp_path / "requirements" / "part5.txt"
+    file.write_text(file.read_text("utf-8").replace("transformers==", "transformers==9"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"part5.txt pins transformers 9.*, another file"):
+        requirements.pinned(tmp_path)
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
-    for name, version in (pins("notebooks.txt") | pins("tools.txt")).items():
-        installed = importlib.metadata.version(name).partition("+")[0]
-        assert installed == version, f"{name} {installed} is installed, {version} is pinned: run make book"
+    for path in named():
+        for name, version in requirements.of_file(path).items():
+            installed = importlib.metadata.version(name).partition("+")[0]
+            assert installed == version, (
+                f"{name} {installed} is installed, {version} is pinned: run make test"
+            )

@@ -5,7 +5,8 @@
     python -m tools.execute 05_project/pretraining …
 
 Each notebook runs in a process of its own with one thread: two notebooks side by side finish earlier than one
-after the other with two threads, and one thread adds up in the same order every time.
+after the other with two threads, and one thread adds up in the same order every time. What the chapters need and is
+missing is fetched before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from . import notebooks, records
+from largemodels.book.setup import SetupError
+from largemodels.data.registry import DataError
+
+from . import needs, notebooks, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build" / "executed"
@@ -179,6 +183,10 @@ def main() -> None:
         every if asked.all else [c for c in every if records.staleness(c)] if asked.stale else asked.chapter
     )
     announce(chosen)
+    try:
+        needs.provide(chosen)
+    except (SetupError, DataError, ValueError) as error:
+        sys.exit(str(error))
     if failures := execute(chosen):
         sys.exit("\n".join(failures))
     print(f"executed {len(chosen)} of {len(every)} chapters in {time.perf_counter() - began:.0f} s")

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools import pages
+from tools import contents, pages
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,7 +60,7 @@ def main(root: Path = ROOT) -> int:
     """Write the generated pages, build the book, say how long each took and where it is."""
     start = time.perf_counter()
     try:
-        written = pages.write(root)
+        written = pages.write(root) + contents.write(root)
     except (OSError, ValueError, KeyError) as error:
         print(f"The generated pages could not be written: {error}", file=sys.stderr)
         return 1

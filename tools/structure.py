@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from tools import needs
 from tools.cells import faults
 from tools.notebooks import tags, where
 from tools.passages import Passage, passages
@@ -25,6 +26,7 @@ def problems(path: Path, notebook: NotebookNode, template: bool = False) -> list
     found = [
         *_header(notebook.cells[0]),
         *_opening(notebook),
+        *((1, text) for text in needs.problems(path, notebook)),
         *_sections(notebook),
         *_exercises(notebook, TEMPLATE_EXERCISES if template else EXERCISES),
         *faults(notebook, executed=not template),
@@ -48,8 +50,6 @@ def _opening(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
     setup, parameters, start = notebook.cells[1:4]
     if setup.cell_type != "code" or not {"setup", "hide-cell"} <= tags(setup):
         yield 1, "must be the code cell tagged setup and hide-cell"
-    if len(re.findall(r"^REPOSITORY = \".*\"$", setup.source, re.M)) != 1:
-        yield 1, 'must have one line `REPOSITORY = ""`, which publishing fills in'
     if parameters.cell_type != "code" or "parameters" not in tags(parameters):
         yield 2, "must be the code cell tagged parameters"
     if 'SCALE = os.environ.get("LARGEMODELS_SCALE", "laptop")' not in parameters.source:

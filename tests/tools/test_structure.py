@@ -54,7 +54,12 @@ ORDER: dict[str, tuple[Fault, int, str]] = {
     "scale of costs": (lambda nb: change(nb, "scale laptop", "scale gpu"), 0, "line of costs"),
     "no set-up": (lambda nb: nb.cells[1].metadata.update(tags=["hide-cell"]), 1, "tagged setup"),
     "set-up shown": (lambda nb: nb.cells[1].metadata.update(tags=["setup"]), 1, "tagged setup"),
-    "no repository": (lambda nb: change(nb, "REPOSITORY", "ADDRESS"), 1, "REPOSITORY"),
+    "no repository": (lambda nb: change(nb, "REPOSITORY =", "ADDRESS ="), 1, "template's set-up cell"),
+    "another set-up": (lambda nb: change(nb, '"-q", ', ""), 1, "template's set-up cell"),
+    "no extra": (lambda nb: change(nb, "EXTRA =", "PART ="), 1, 'such as `EXTRA = "part5"`'),
+    "unknown extra": (lambda nb: change(nb, '"part5"', '"part9"'), 1, "part9 is not in pyproject.toml"),
+    "no data": (lambda nb: change(nb, '["shakespeare"]', "shakespeare"), 1, "`DATA = []`"),
+    "unknown data": (lambda nb: change(nb, '"shakespeare"]', '"wikitext"]'), 1, "DATA names wikitext"),
     "no parameters": (lambda nb: nb.cells[2].metadata.update(tags=[]), 2, "tagged parameters"),
     "fixed scale": (lambda nb: change(nb, 'os.environ.get("LARGEMODELS_SCALE", "laptop")', "1"), 2, "SCALE"),
     "no seed": (lambda nb: change(nb, "SEED = 0", "START = 0"), 2, "SEED"),
@@ -128,6 +133,11 @@ def test_planted_faults(chapter: NotebookNode, name: str) -> None:
     fault(chapter)
     found = structure.problems(HERE, chapter)
     assert any(it.startswith(f"a.ipynb cell {cell}: ") and message in it for it in found), found
+
+
+def test_the_extra_is_that_of_the_part(chapter: NotebookNode) -> None:
+    (fault,) = structure.problems(Path("02_concepts/a.ipynb"), chapter)
+    assert 'must say `EXTRA = "part2"`' in fault
 
 
 def test_summary_and_exercises_may_share_a_cell(chapter: NotebookNode) -> None:

@@ -1,0 +1,124 @@
+"""Lists of parts, chapters, packages and names are made from what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import largemodels
+from tools import api_pages, contents
+from tools.notebooks import ROOT
+
+
+@pytest.fixture
+def listed(book: Path) -> Path:
+    """The small book with two parts, of which one has a chapter."""
+    (book / "_toc.yml").write_text(
+        """
+root: book/index
+parts:
+  - caption: Before you read
+    chapters: [{file: book/how}]
+  - caption: 2 Concepts
+    chapters: [{file: book/parts/02_concepts}]
+  - caption: 5 Project
+    chapters: [{file: book/parts/05_project}, {file: notebooks/05_project/small}]
+""",
+        encoding="utf-8",
+    )
+    for page in ("02_concepts", "05_project"):
+        path = book / "book" / "parts" / f"{page}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("# A part\n\nIt asks: **how is\nit done?**\n", encoding="utf-8")
+    (book / "README.md").write_text("# Book\n\n<!-- parts -->\nold\n<!-- /parts -->\n\nEnd.\n", "utf-8")
+    return book
+
+
+def test_readme_lists_the_chapters_there_are() -> None:
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == contents.readme(), "run: make format"
+
+
+def test_every_package_of_the_library_has_its_page() -> None:
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    for package in api_pages.packages():
+        line = f"file: book/generated/api/{package}"
+        assert line in toc, f"_toc.yml lacks the line - {line}"
+
+
+def test_the_names_are_those_of_the_library() -> None:
+    assert {name for name, _ in api_pages.public_names()} == set(largemodels.__all__)
+
+
+def test_every_module_is_documented() -> None:
+    for package in api_pages.packages():
+        page = api_pages.package_page(package)
+        for module in api_pages.modules(package):
+            assert f"automodule:: largemodels.{package}.{module}\n" in page
+            assert f"<largemodels.{package}.{module}>` |  |" not in page, (
+                f"{package}.{module} has no docstring"
+            )
+
+
+def test_lists_follow_the_contents(listed: Path) -> None:
+    assert contents.main(listed) == 0
+    readme = (listed / "README.md").read_text(encoding="utf-8")
+    assert "| 2 Concepts | How is it done? | to come |" in readme
+    chapter = "[A small chapter](notebooks/05_project/small.ipynb)"
+    assert f"| 5 Project | How is it done? | {chapter} |" in readme
+    assert readme.endswith("\n\nEnd.\n")
+    assert "old" not in readme
+    pages = contents.pages(listed)
+    assert pages["parts/02_concepts"] == "This part has no chapters yet.\n"
+    assert (
+        "- [A small chapter](/notebooks/05_project/small.ipynb): tell a loss from"
+        in pages["parts/05_project"]
+    )
+    assert "| [5 Project](/book/parts/05_project.md) | How is it done? | 1 |" in pages["parts/all"]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "_toc.yml",
+            "notebooks/05_project/small",
+            "notebooks/05_project/gone",
+            "no notebooks/05_project/gone",
+        ),
+        ("_toc.yml", "{file: book/parts/02_concepts}", "{file: book/how}", "2 Concepts needs one page"),
+        ("book/parts/02_concepts.md", "it done?", "it done.", "has no question in bold"),
+        ("README.md", "<!-- /parts -->", "", "must stand between"),
+    ],
+)
+def test_what_is_missing_is_said(listed: Path, file: str, old: str, new: str, message: str, capsys) -> None:
+    path = listed / file
+    path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+    assert contents.main(listed) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_captions_of_parts_are_numbered_as_their_pages() -> None:
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    captions = [part["caption"] for part in toc["parts"] if part["caption"][0].isdigit()]
+    assert [part.caption for part in contents.parts()] == captions
+    for part in contents.parts():
+        assert part.caption[0] == str(int(part.page[:2]))
+        assert all(chapter.startswith(f"{part.page}/") for chapter in part.chapters)
+
+
+@pytest.mark.parametrize(
+    ("docstring", "sentence"),
+    [
+        ("Count, and stop. More\nwords.", "Count, and stop"),
+        (
+            "A ``GPT`` of\nwords, see :class:`.GPT` and :func:`~largemodels.a.b`.",
+            "A `GPT` of words, see `GPT` and `largemodels.a.b`",
+        ),
+        ("By He et al., 2016. Then more.", "By He et al., 2016"),
+        (None, ""),
+    ],
+)
+def test_summary_is_the_first_sentence(docstring: str | None, sentence: str) -> None:
+    assert api_pages.summary(docstring) == sentence

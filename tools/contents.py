@@ -1,0 +1,158 @@
+"""The lists of parts and chapters: made from `_toc.yml`, the pages of the parts and the chapters' own headers.
+
+    python -m tools.contents
+
+writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`; `make format` does so, too. The lists on
+the pages of the book are written to `book/generated/parts/` when the book is rendered, and included from there.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from nbformat import NotebookNode
+
+from largemodels.files import aside
+from tools import api_pages, notebooks
+from tools import pages as generated
+from tools.notebooks import ROOT
+
+BEGIN, END = "<!-- parts -->", "<!-- /parts -->"
+PROMISE = "After this chapter you can "
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the book, as the table of contents has it."""
+
+    caption: str  # "1 History"
+    page: str  # "01_history", under book/parts/
+    question: str  # that its page answers, in one sentence
+    chapters: tuple[str, ...]  # "01_history/rnn_and_lstm", …
+
+
+def parts(root: Path = ROOT) -> list[Part]:
+    """The parts in order.
+
+    Raises:
+        ValueError: if a part has no page, its page no question, or a chapter is listed that is not there.
+    """
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    found = []
+    for entry in toc.get("parts", []):
+        caption = str(entry["caption"])
+        if not re.match(r"\d", caption):
+            continue
+        files = [str(chapter["file"]) for chapter in entry["chapters"]]
+        pages = [file.removeprefix("book/parts/") for file in files if re.match(r"book/parts/\d\d_", file)]
+        if len(pages) != 1:
+            raise ValueError(f"_toc.yml: the part {caption} needs one page book/parts/NN_name")
+        chapters = [file.removeprefix("notebooks/") for file in files if file.startswith("notebooks/")]
+        for chapter in chapters:
+            if not notebooks.path_of(chapter, root).exists():
+                raise ValueError(f"_toc.yml: there is no notebooks/{chapter}.ipynb")
+        found.append(Part(caption, pages[0], _question(root, pages[0]), tuple(chapters)))
+    return found
+
+
+def _question(root: Path, page: str) -> str:
+    text = (root / "book" / "parts" / f"{page}.md").read_text(encoding="utf-8")
+    match = re.search(r"\*\*([^*]+\?)\*\*", text)
+    if not match:
+        raise ValueError(f"book/parts/{page}.md: has no question in bold, **…?**")
+    question = " ".join(match[1].split())
+    return question[0].upper() + question[1:]
+
+
+def promise(notebook: NotebookNode) -> str:
+    """What a reader can do after a chapter, without the sentence's beginning: "train a GPT …"."""
+    blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip())
+    sentence = " ".join(blocks[1].split()) if len(blocks) > 1 else ""
+    return sentence.removeprefix(PROMISE)
+
+
+def chapter_list(part: Part, root: Path = ROOT) -> str:
+    """The chapters of a part, for its page."""
+    if not part.chapters:
+        return "This part has no chapters yet.\n"
+    lines = ["After its chapters you can:\n"]
+    for chapter in part.chapters:
+        notebook = notebooks.read(notebooks.path_of(chapter, root))
+        lines.append(f"- [{notebooks.title(notebook)}](/notebooks/{chapter}.ipynb): {promise(notebook)}")
+    return "\n".join(lines) + "\n"
+
+
+def part_table(found: list[Part]) -> str:
+    """All parts with their questions, for the book's first page."""
+    lines = ["| part | question | chapters |", "|---|---|---:|"]
+    for part in found:
+        link = f"[{part.caption}](/book/parts/{part.page}.md)"
+        lines.append(f"| {link} | {generated.in_cell(part.question)} | {len(part.chapters) or 'none yet'} |")
+    return "\n".join(lines) + "\n"
+
+
+def pages(root: Path = ROOT) -> dict[str, str]:
+    """The texts that pages of the book include, by their name under `book/generated/`."""
+    found = parts(root)
+    return {"parts/all": part_table(found)} | {
+        f"parts/{part.page}": chapter_list(part, root) for part in found
+    }
+
+
+def write(root: Path = ROOT) -> int:
+    """Write what changed of the lists and of the library's pages; the number of texts written."""
+    texts = pages(root) | api_pages.pages(root)
+    return sum(
+        generated.replace(root / "book" / "generated" / f"{name}.md", it) for name, it in texts.items()
+    )
+
+
+def readme_table(root: Path = ROOT) -> str:
+    """All parts with their chapters, for README.md, which GitHub shows."""
+    lines = ["| part | question | chapters |", "|---|---|---|"]
+    for part in parts(root):
+        links = []
+        for chapter in part.chapters:
+            title = notebooks.title(notebooks.read(notebooks.path_of(chapter, root)))
+            links.append(f"[{generated.in_cell(title)}](notebooks/{chapter}.ipynb)")
+        lines.append(
+            f"| {part.caption} | {generated.in_cell(part.question)} | {', '.join(links) or 'to come'} |"
+        )
+    return "\n".join(lines)
+
+
+def readme(root: Path = ROOT) -> str:
+    """The text that README.md should have.
+
+    Raises:
+        ValueError: if the two marks of the table are not there.
+    """
+    text = (root / "README.md").read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"README.md: the table of parts must stand between {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{readme_table(root)}\n{END}{after}"
+
+
+def main(root: Path = ROOT) -> int:
+    """Write README.md if its table changed."""
+    try:
+        text = readme(root)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    path = root / "README.md"
+    if path.read_text(encoding="utf-8") != text:
+        with aside(path) as place:
+            place.write_text(text, encoding="utf-8")
+        print("README.md: table of parts written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

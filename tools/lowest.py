@@ -1,0 +1,84 @@
+"""Run the library's tests with the oldest packages that `pyproject.toml` allows.
+
+    python -m tools.lowest [--torch-index https://download.pytorch.org/whl/cpu]
+
+An environment of its own is made in `_build/lowest`: what the library and its extras ask for with `>=` is installed in
+just that version, what comes along in the newest that fits. Python is the one that runs this. torch is the one that is
+here, unless an index is named, from which its own lower bound is taken: a torch is large, and old ones exist only where
+PyTorch keeps them. So without the index nothing is said about torch's bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from largemodels.data.registry import registry
+from tools import environments, requirements
+from tools.notebooks import ROOT
+
+FOLDER = ROOT / "_build" / "lowest"
+TESTS = ("tests/parity", "tests/library")
+TOOLS = ("pytest", "pytest-xdist", "hypothesis", "playwright", "axe-playwright-python", "beautifulsoup4")
+
+
+def bounds(root: Path = ROOT) -> dict[str, str]:
+    """The lower bound of everything that the library and its extras ask for."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    required = [Requirement(line) for lines in lists for line in lines]
+    return {it.name: str(it.specifier).removeprefix(">=") for it in required if it.specifier}
+
+
+def environment(folder: Path, torch_index: str | None) -> Path:
+    """Make the environment anew; returns its interpreter."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    lowest = bounds()
+    python = environments.beside(folder, [] if torch_index else ["torch"])
+    show_data(folder / "seen")
+    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    if torch_index:
+        subprocess.run([*pip, "--index-url", torch_index, f"torch=={lowest['torch']}"], check=True)
+    wanted = [f"{name}=={version}" for name, version in lowest.items() if name != "torch"]
+    pinned = requirements.pinned()
+    subprocess.run([*pip, *wanted, *(f"{name}=={pinned[name]}" for name in TOOLS)], check=True)
+    return python
+
+
+def show_data(seen: Path) -> None:
+    """Show the environment the data packages that are installed here, which hold nothing to be imported."""
+    for entry in registry().values():
+        if entry["package"] in bounds():
+            continue  # a library that comes with data is there in its own lowest version
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            environments.show(entry["package"], seen)
+
+
+def main() -> int:
+    """Command line, see the module's docstring."""
+    about = "Run the library's tests with the oldest packages that pyproject.toml allows."
+    parser = argparse.ArgumentParser(prog="python -m tools.lowest", description=about)
+    parser.add_argument("--torch-index", help="take torch's lower bound, too, from this index")
+    asked = parser.parse_args()
+    python = environment(FOLDER, asked.torch_index)
+    listed = [str(python), "-m", "pip", "list", "--disable-pip-version-check", "--format=freeze"]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    named = [line for line in found if line.partition("==")[0] in {*bounds(), "torch"}]
+    print("With", ", ".join(named), flush=True)
+    settings = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [str(python), "-m", "pytest", "-q", "-n", str(os.cpu_count()), "-p", "no:cacheprovider", *TESTS]
+    return subprocess.run(command, cwd=ROOT, env=settings).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
