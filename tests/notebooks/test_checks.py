@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools import citations, notebooks, prose, records, source_notes, structure
+from tools import check, citations, notebooks, prose, records
 from tools.notebooks import ROOT, TEMPLATE, chapter_of, where
 
 CHAPTERS = notebooks.paths()
@@ -16,7 +16,6 @@ ALL = [*CHAPTERS, TEMPLATE]
 PAGES = prose.pages()
 
 each_notebook = pytest.mark.parametrize("path", ALL, ids=where)
-each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=where)
 each_page = pytest.mark.parametrize("path", PAGES, ids=where)
 
 
@@ -45,34 +44,10 @@ def test_there_is_something_to_check() -> None:
 
 
 @each_notebook
-def test_normalised_and_linted(path: Path) -> None:
-    none(notebooks.problems(path))
-
-
-@each_notebook
-def test_structure(path: Path) -> None:
-    none(structure.problems(path, notebooks.read(path), template=path == TEMPLATE))
-
-
-@each_notebook
-def test_source_notes(path: Path) -> None:
-    none(source_notes.problems(path, notebooks.read(path)))
-
-
-@each_notebook
-def test_citations(path: Path, entries: citations.Bibliography) -> None:
-    none(citations.problems(path, notebooks.read(path), entries))
-
-
-@each_notebook
-def test_numbers(path: Path, entries: citations.Bibliography) -> None:
-    record = None if path == TEMPLATE else records.load(chapter_of(path))
-    none(prose.problems(path, notebooks.read(path), record, entries.cited))
-
-
-@each_chapter
-def test_record(path: Path) -> None:
-    none(records.check(chapter_of(path)))
+@pytest.mark.parametrize("name", check.CHECKS)
+def test_chapter(path: Path, name: str) -> None:
+    """As `make check` does."""
+    none(check.CHECKS[name](check.Subject.read(path)))
 
 
 def test_records_have_chapters() -> None:
@@ -99,5 +74,4 @@ def test_every_chapter_is_in_the_contents_the_readme_and_its_part() -> None:
     assert sorted(contents) == sorted(f"notebooks/{chapter_of(path)}" for path in CHAPTERS)
     for pattern in ("README.md", "book/parts/[0-9]*.md"):
         text = "\n".join(page.read_text(encoding="utf-8") for page in sorted(ROOT.glob(pattern)))
-        named = re.findall(r"[*|,-] \[[^]]+\]\((?:\.\./)*(notebooks/\S+)\.ipynb\)", text)
-        assert named == contents, pattern
+        assert [f"notebooks/{name}" for name in check.listed(text)] == contents, pattern
