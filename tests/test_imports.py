@@ -43,7 +43,9 @@ def test_imports_point_down() -> None:
     ],
 )
 def test_a_breach_is_found(tmp_path: Path, file: str, line: str, said: str) -> None:
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
     broken = tmp_path / "src" / "largemodels" / file
     broken.parent.mkdir(exist_ok=True)
     with broken.open("a", encoding="utf-8") as module:
