@@ -1,6 +1,6 @@
 # `make` or `make help` lists the commands. Each can be run again after an interruption.
 .DEFAULT_GOAL := help
-.PHONY: help book test verify execute chapter lab study bench format wheel lowest clean
+.PHONY: help book check test verify execute chapter lab study bench format wheel lowest clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -33,9 +33,22 @@ book: $(VENV)/ready  ## execute what is not current, render the book to _build/h
 	@$(BIN)/python -m tools.execute --stale
 	@$(BIN)/python -m tools.render
 
-test: $(VENV)/all  ## run everything that CI checks
-	@LARGEMODELS_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks \
-	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $$($(BIN)/python -c 'import os; print(os.cpu_count())') --dist loadfile
+# What CI checks, in the parts that it runs side by side; a test sees to it that no test file is in none of them.
+PARTS := library book notebooks
+PATHS_library := tests/library tests/parity
+PATHS_book := tests/book tests/tools tests/test_*.py
+PATHS_notebooks := tests/notebooks notebooks
+PATHS_ := tests notebooks
+
+check: $(VENV)/ready  ## check one chapter in seconds: make check CH=05_project/pretraining
+	@test -n "$(CH)" || { echo "Name a chapter: make check CH=05_project/pretraining"; exit 2; }
+	@$(BIN)/python -m tools.check $(CH)
+
+test: $(VENV)/all  ## run everything that CI checks, or a part of it: make test PART=library, book or notebooks
+	@test -n "$(PATHS_$(PART))" || { echo "No part $(PART). There are: $(PARTS)"; exit 2; }
+	@echo "Testing $(if $(PART),the part $(PART) of $(PARTS),$(PARTS); one of them: make test PART=library)"
+	@LARGEMODELS_SCALE=smoke OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PATHS_$(PART)) \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n $$($(BIN)/python -c 'import os; print(os.cpu_count())') --dist loadfile $(STORE)
 
 verify: $(VENV)/ready  ## see whether changed code still gives the same numbers: make verify [NAME=…] [SEED=…] [RERUN=1]
 	@$(BIN)/python -m tools.verify $(NAME) $(if $(SEED),--seed $(SEED)) $(if $(RERUN),--rerun)

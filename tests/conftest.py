@@ -5,11 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+# Tests of the progress bar need one. tqdm reads this once, when it is imported, so it goes before everything else.
+os.environ.pop("TQDM_DISABLE", None)
+
 import pytest
 import torch
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import balance
 from tests.book import checks
+from tools.cell_numbers import pytest_itemcollected
+
+__all__ = ["pytest_itemcollected"]  # nbval's cells get the numbers that all other messages use
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One more option, see `tests/balance.py`."""
+    parser.addoption("--store-durations", action="store_true", help="keep what each test file took")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Balance the workers."""
+    config.addinivalue_line("markers", "seconds(s): what a test takes, where that is known beforehand")
+    config.pluginmanager.register(balance.Balance(), "balance")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,28 +1,61 @@
-"""Which chapters the tests run at laptop scale on a given day."""
+"""Chapters run again at laptop scale against their records: stale ones in every test, the others in turn, weekly."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tools import notebooks, records
+from tools import execute, notebooks, records
 from tools.notebooks import ROOT
 
 
-def due(day: int, seconds: float = 300, root: Path = ROOT) -> list[str]:
-    """Chapters whose record is not current, and a group of the others that fills the seconds.
+def stale(root: Path = ROOT) -> list[str]:
+    """Chapters whose record is not current."""
+    return [chapter for chapter in notebooks.chapters(root) if records.staleness(chapter, root)]
 
-    The groups follow each other from day to day, so that each chapter's turn comes as often as any other's.
+
+def due(week: int, seconds: float = 1800, root: Path = ROOT) -> list[str]:
+    """The week's group of the chapters whose record is current, which fills the seconds.
+
+    The groups follow each other from week to week, so that each chapter's turn comes as often as any other's.
     """
-    chapters = notebooks.chapters(root)
-    stale = [chapter for chapter in chapters if records.staleness(chapter, root)]
-    current = [chapter for chapter in chapters if chapter not in stale]
-    groups = _groups({chapter: _seconds(chapter, root) for chapter in current}, seconds)
-    return stale + (groups[day % len(groups)] if groups else [])
+    left = set(stale(root))
+    current = [chapter for chapter in notebooks.chapters(root) if chapter not in left]
+    groups = _groups({chapter: seconds_of(chapter, root) for chapter in current}, seconds)
+    return groups[week % len(groups)] if groups else []
 
 
-def _seconds(chapter: str, root: Path) -> float:
+def differences(chapter: str, folder: Path, root: Path = ROOT) -> list[str]:
+    """Run a chapter at laptop scale, its notebook left as it is; how claims and data differ from its record.
+
+    Raises:
+        execute.ExecutionError: if the run fails, as it does where a claim is outside its bounds.
+    """
     record = records.load(chapter, root)
-    return float(record["seconds"]) if record else 0.0
+    if record is None:
+        return [f"{chapter}: has no record; run make chapter CH={chapter}"]
+    again = execute.run(chapter, folder=folder, root=root).record
+    found = []
+    for what in ("claims", "data"):
+        old, new = _facts(record, what), _facts(again, what)
+        found += [f"{chapter}: the record has {it}, the run has not" for it in old if it not in new]
+        found += [f"{chapter}: the run has {it}, the record has not" for it in new if it not in old]
+    return found
+
+
+def _facts(record: dict[str, Any], what: str) -> list[str]:
+    if what == "data":
+        return [f"the data {name}" for name in record["data"]]
+    return [f"the claim “{it['name']}” in [{it['low']:g}, {it['high']:g}]" for it in record["claims"]]
+
+
+def seconds_of(chapter: str, root: Path = ROOT) -> float:
+    """What a chapter took when its record was made; 90, the longest that is usual, where that is unknown."""
+    try:
+        record = records.load(chapter, root)
+    except ValueError:
+        record = None
+    return float(record["seconds"]) if record else 90.0
 
 
 def _groups(measured: dict[str, float], seconds: float) -> list[list[str]]:

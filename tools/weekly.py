@@ -1,18 +1,23 @@
-"""Run every chapter and the library's tests with whatever is installed; open an issue for what breaks.
+"""Run chapters and the library's tests with whatever is installed; open an issue for what breaks.
 
-    python -m tools.weekly
+    python -m tools.weekly newest    every chapter and the library's tests, with the newest packages
+    python -m tools.weekly pinned    this week's chapters against their records, with the pinned packages
 
-The weekly workflow calls it with the newest packages. An issue is found again by its title and opened once.
+The weekly workflow calls it. An issue is found again by its title and opened once.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
+import tempfile
+from datetime import date
+from pathlib import Path
 
 from largemodels.book import provenance
-from tools import execute, notebooks
+from tools import execute, notebooks, rotation
 
 TESTS = ("tests/library", "tests/parity")
 
@@ -30,6 +35,24 @@ def broken_library() -> dict[str, str]:
     if done.returncode == 0:
         return {}
     return {"The library's tests break with the newest packages": "\n".join(done.stdout.splitlines()[-30:])}
+
+
+def _week() -> int:
+    return date.today().toordinal() // 7
+
+
+def changed_chapters(week: int | None = None) -> dict[str, str]:
+    """Titles of issues about the week's chapters that fail or no longer agree with their record, with the lines."""
+    found: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for chapter in rotation.due(_week() if week is None else week):
+            try:
+                lines = rotation.differences(chapter, Path(folder))
+            except execute.ExecutionError as error:
+                lines = [str(error)]
+            if lines:
+                found[f"{chapter} no longer agrees with its record"] = "\n".join(lines)
+    return found
 
 
 def body(error: str) -> str:
@@ -64,9 +87,12 @@ def open_issues(found: dict[str, str]) -> list[str]:
     return new
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run all, open issues, and end with a non-zero status if anything is broken."""
-    found = broken_chapters() | broken_library()
+    parser = argparse.ArgumentParser(prog="python -m tools.weekly", description="Run chapters, open issues.")
+    parser.add_argument("packages", choices=["newest", "pinned"])
+    newest = parser.parse_args(arguments).packages == "newest"
+    found = broken_chapters() | broken_library() if newest else changed_chapters()
     for error in found.values():
         print(error, file=sys.stderr)
     if found:

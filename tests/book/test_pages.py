@@ -30,6 +30,7 @@ def test_links_inside_the_book_lead_somewhere(name: str, site: Path) -> None:
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.seconds(1000)  # first of all, so that the book is rendered while other workers do other tests
 def test_no_page_is_left_over(site: Path) -> None:
     built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     assert {name for name in built if not name.startswith(("_static/", "_sources/"))} == {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools import citations, contents, notebooks, prose, records, source_notes, structure, studies
+from tools import check, citations, contents, notebooks, prose, records, studies
 from tools.notebooks import ROOT, TEMPLATE, chapter_of, where
 
 CHAPTERS = notebooks.paths()
@@ -15,7 +15,6 @@ ALL = [*CHAPTERS, TEMPLATE]
 PAGES = prose.pages()
 
 each_notebook = pytest.mark.parametrize("path", ALL, ids=where)
-each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=where)
 each_page = pytest.mark.parametrize("path", PAGES, ids=where)
 
 
@@ -44,34 +43,10 @@ def test_there_is_something_to_check() -> None:
 
 
 @each_notebook
-def test_normalised_and_linted(path: Path) -> None:
-    none(notebooks.problems(path))
-
-
-@each_notebook
-def test_structure(path: Path) -> None:
-    none(structure.problems(path, notebooks.read(path), template=path == TEMPLATE))
-
-
-@each_notebook
-def test_source_notes(path: Path) -> None:
-    none(source_notes.problems(path, notebooks.read(path)))
-
-
-@each_notebook
-def test_citations(path: Path, entries: citations.Bibliography) -> None:
-    none(citations.problems(path, notebooks.read(path), entries))
-
-
-@each_notebook
-def test_numbers(path: Path, entries: citations.Bibliography) -> None:
-    record = None if path == TEMPLATE else records.load(chapter_of(path))
-    none(prose.problems(path, notebooks.read(path), record, entries.cited))
-
-
-@each_chapter
-def test_record(path: Path) -> None:
-    none(records.check(chapter_of(path)))
+@pytest.mark.parametrize("name", check.CHECKS)
+def test_chapter(path: Path, name: str) -> None:
+    """As `make check` does."""
+    none(check.CHECKS[name](check.Subject.read(path)))
 
 
 @pytest.mark.parametrize("name", studies.names())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
 
-from tests.tools.examples import code, printed
-from tools import notebooks
+from tests.tools.examples import code, markdown, printed
+from tools import check, notebooks
 
-OPTIONS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
+OPTIONS = [*check.NBVAL, "-p", "tools.cell_numbers", "-p", "no:cacheprovider"]
 
 
 @pytest.mark.parametrize(
@@ -27,18 +29,31 @@ OPTIONS = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-p
 )
 def test_outputs_and_errors(tmp_path: Path, source: str, stored: str, tags: list[str], outcome: str) -> None:
     outputs = [printed(stored)] if stored else []
-    notebook = notebooks.nbformat.v4.new_notebook(cells=[code(source, *outputs, tags=tags)])
-    notebook.cells[0].execution_count = 1  # nbval compares nothing with a cell that was never run
+    shown = run(tmp_path, code(source, *outputs, tags=tags))
+    assert outcome in shown, shown
+
+
+def run(folder: Path, *cells: NotebookNode) -> str:
+    """What pytest says of a notebook of these cells."""
+    notebook = notebooks.nbformat.v4.new_notebook(cells=list(cells))
+    for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count  # nbval compares nothing with a cell that was never run
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebooks.write(tmp_path / "small.ipynb", notebook)
+    notebooks.write(folder / "small.ipynb", notebook)
     command = [
         sys.executable,
         "-m",
         "pytest",
         "--rootdir",
-        str(tmp_path),
+        str(folder),
         *OPTIONS,
-        str(tmp_path / "small.ipynb"),
+        str(folder / "small.ipynb"),
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert outcome in done.stdout, done.stdout
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout
+
+
+def test_cells_are_counted_with_the_markdown_between_them(tmp_path: Path) -> None:
+    shown = run(tmp_path, markdown("# A"), code("1"), markdown("B"), code("1 / 0"))
+    assert "FAILED small.ipynb::Cell 3" in shown, shown
+    assert "Cell 3: Cell execution caused an exception" in shown, shown

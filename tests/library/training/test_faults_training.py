@@ -6,11 +6,8 @@ import hashlib
 import json
 import os
 import pickle
-import resource
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from safetensors.torch import load_file
 
 from largemodels.training import checkpoint_files, checkpoints
 from largemodels.training.checkpoints import CheckpointError, load_weights
+from tests.library import processes
 
 from . import training_program as program
 
@@ -26,18 +24,16 @@ PROGRAM = Path(program.__file__)
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def start(*arguments: object, **options) -> subprocess.Popen[str]:
-    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, env=ENVIRONMENT, **pipes, **options)
+def start(*arguments: object, **options) -> processes.Process:
+    return processes.start(PROGRAM, *arguments, env=ENVIRONMENT, **options)
 
 
-def run(*arguments: object, **options) -> tuple[int, list[str], list[str]]:
+def run(*arguments: object, **options) -> tuple[int | None, list[str], list[str]]:
     """Exit code, lines of stdout, and lines of stderr without the progress bar."""
     return ended(start(*arguments, **options))
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, list[str], list[str]]:
+def ended(process: processes.Process) -> tuple[int | None, list[str], list[str]]:
     out, err = process.communicate(timeout=120)
     lines = [
         line for line in err.replace("\r", "\n").splitlines() if line.strip() and "training:" not in line
@@ -102,9 +98,8 @@ def test_the_disk_is_full_while_saving(small_disk: Path, tmp_path: Path) -> None
 
 def test_a_limit_on_the_size_of_files(folder: Path) -> None:
     """As on a machine with quotas."""
-    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))}
     shutil.rmtree(folder / "step-00000030")
-    code, _, err = run(folder, **limit)
+    code, _, err = run(folder, file_size=20_000)
     assert code == 1
     assert err[-1].startswith("The checkpoint of step 30 could not be written")
     assert "step-00000020 is untouched" in err[-1]
@@ -126,7 +121,6 @@ def test_the_loss_becomes_nan(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_and_ends_with_130(number: int, tmp_path: Path, expected: str) -> None:
     process = start(tmp_path, "--delay", 0.05)
-    assert process.stdout
     for line in process.stdout:
         if int(line) == 13:
             process.send_signal(number)
@@ -143,7 +137,6 @@ def test_an_interrupt_saves_and_ends_with_130(number: int, tmp_path: Path, expec
 
 def test_an_interrupt_without_a_folder() -> None:
     process = start("-", "--delay", 0.05)
-    assert process.stdout
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     code, _, err = ended(process)
@@ -167,7 +160,6 @@ def test_killed_in_the_middle_of_a_save(moment: str, tmp_path: Path, expected: s
 
 def test_killed_between_saves_at_most_the_steps_since_are_lost(tmp_path: Path, expected: str) -> None:
     process = start(tmp_path, "--delay", 0.02)
-    assert process.stdout
     for line in process.stdout:
         if int(line) == 27:
             process.kill()
@@ -178,7 +170,6 @@ def test_killed_between_saves_at_most_the_steps_since_are_lost(tmp_path: Path, e
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
     first = start(tmp_path, "--delay", 0.2)
-    assert first.stdout
     first.stdout.readline()
     code, out, err = run(tmp_path)
     assert (code, out) == (1, [])
