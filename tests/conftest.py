@@ -9,7 +9,12 @@ import pytest
 import torch
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.book import checks
+from tests.book import browsers
+
+
+def pytest_report_header() -> str:
+    """Which browser is used."""
+    return f"browser: {browsers.described()}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,9 +38,12 @@ def same_seed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; one for all tests of a process, since Playwright runs only once in it."""
-    if checks.chromium() is None:
-        pytest.skip("Chromium is not on the PATH: install it (Debian: apt install chromium)")
+    path = browsers.chromium()
+    if path is None:
+        pytest.skip(f"Chromium is not on the PATH: {browsers.INSTALL}")
+    if old := browsers.too_old(browsers.version(path)):
+        pytest.fail(old, pytrace=False)
     with sync_playwright() as playwright:
-        instance = checks.launch(playwright)
+        instance = browsers.launch(playwright)
         yield instance
         instance.close()
