@@ -13,7 +13,7 @@ import torch
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import balance
-from tests.book import checks
+from tests.book import browsers
 from tools.cell_numbers import pytest_itemcollected
 
 __all__ = ["pytest_itemcollected"]  # nbval's cells get the numbers that all other messages use
@@ -28,6 +28,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Balance the workers."""
     config.addinivalue_line("markers", "seconds(s): what a test takes, where that is known beforehand")
     config.pluginmanager.register(balance.Balance(), "balance")
+
+
+def pytest_report_header() -> str:
+    """Which browser is used."""
+    return f"browser: {browsers.described()}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -51,9 +56,12 @@ def same_seed() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium; one for all tests of a process, since Playwright runs only once in it."""
-    if checks.chromium() is None:
-        pytest.skip("Chromium is not on the PATH: install it (Debian: apt install chromium)")
+    path = browsers.chromium()
+    if path is None:
+        pytest.skip(f"Chromium is not on the PATH: {browsers.INSTALL}")
+    if old := browsers.too_old(browsers.version(path)):
+        pytest.fail(old, pytrace=False)
     with sync_playwright() as playwright:
-        instance = checks.launch(playwright)
+        instance = browsers.launch(playwright)
         yield instance
         instance.close()

@@ -60,7 +60,7 @@ def main() -> None:
     """Start the app with SmolLM2 and take the picture."""
     from largemodels.app.pages import AppConfig, Writer, serving
     from largemodels.pretrained.smollm2 import load_smollm2
-    from tests.book.checks import launch
+    from tests.book.browsers import launch
 
     writer = Writer({"smollm2": load_smollm2()}, AppConfig())
     with serving(writer) as address, sync_playwright() as playwright:

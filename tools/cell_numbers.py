@@ -19,6 +19,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Rename a cell of nbval."""
     if not hasattr(item, "cell_num"):
         return
-    item.cell_num = number(item.parent.nb.cells, item.cell_num)  # type: ignore[attr-defined]
+    item.cell_num = number(item.parent.nb.cells, item.cell_num)  # type: ignore[union-attr]
     item.name = f"Cell {item.cell_num}"
-    item._nodeid = f"{item.parent.nodeid}::{item.name}"  # type: ignore[attr-defined]
+    item._nodeid = f"{item.parent.nodeid}::{item.name}"  # type: ignore[union-attr, attr-defined]

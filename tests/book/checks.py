@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route, ViewportSize
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
 
 DESKTOP = ViewportSize(width=1280, height=800)
@@ -27,26 +26,8 @@ PHONE = ViewportSize(width=390, height=844)
 
 Theme = Literal["light", "dark"]
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 # Faults of the theme that CSS and settings cannot mend: axe's rule -> why it is let through.
 THEME_FAULTS: dict[str, str] = {}
-
-
-def chromium() -> str | None:
-    """Path of the browser, or None where there is none."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser that is on the PATH."""
-    return playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
@@ -196,6 +177,28 @@ def overflow(page: Page, viewport: ViewportSize) -> list[str]:
     return [f"{viewport['width']} px: {name}" for name in page.evaluate(_OVERFLOW)]
 
 
+_WITHOUT_OWN_FONTS = """async () => {
+  for (const sheet of document.styleSheets) {
+    if (!sheet.href?.includes('/_static/fonts.css')) continue;
+    for (let i = sheet.cssRules.length - 1; i >= 0; i--) {
+      if (sheet.cssRules[i] instanceof CSSFontFaceRule) sheet.deleteRule(i);
+    }
+  }
+  const metrics = 110;  // MathJax's state in which a formula is measured against the text around it
+  if (document.querySelector('mjx-container')) MathJax.startup.document.rerender(metrics);
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def overflow_in_other_fonts(page: Page) -> list[str]:
+    """Parts that stick out of a narrow or a wide window where the page's own fonts do not arrive.
+
+    The page stays without its fonts.
+    """
+    page.evaluate(_WITHOUT_OWN_FONTS)
+    return [f"in other fonts, {fault}" for size in (PHONE, DESKTOP) for fault in overflow(page, size)]
+
+
 def accessibility(page: Page, *rules: str) -> list[str]:
     """Serious and critical faults that axe finds, of some rules or of all, without those of the theme."""
     # Without preload: axe looks for imported style sheets in the wrong folder.
@@ -257,7 +260,7 @@ def internal_links(path: Path) -> list[str]:
 
 
 def page_faults(browser: Browser, base: str, name: str) -> list[str]:
-    """All that is wrong with a page in a browser: in light and dark, in a wide and in a narrow window."""
+    """All that is wrong with a page in a browser: light and dark, wide and narrow, in its own fonts and in others."""
     with opened(browser, base, name) as visit:
         page = visit.page
         problems = [*formulas(page), *markup_left(page), *alternative_texts(page), *overflow(page, DESKTOP)]
@@ -265,4 +268,5 @@ def page_faults(browser: Browser, base: str, name: str) -> list[str]:
         problems += overflow(page, PHONE)
         page.evaluate("() => { document.documentElement.dataset.theme = 'dark' }")
         problems += [f"in dark mode: {fault}" for fault in accessibility(page, "color-contrast")]
+        problems += overflow_in_other_fonts(page)
         return console_errors(visit) + outside_requests(visit) + problems

@@ -1,9 +1,9 @@
-"""One more token of a GPT, quickly: what :mod:`largemodels.models.gpt` computes, without what surrounds it there.
+"""One more token of a GPT, quickly: what :class:`.GPT` computes, without what surrounds the computing there.
 
 A token's way through a small model is some twenty small products. Calling modules, transposing weights and slicing
 caches takes twice as long as they do. Here all of that is done once, before the first token, and what is left is the
-bare operations (``make bench`` measures both). To understand the model, read :mod:`largemodels.models.gpt`; the tests
-hold this file to it, for every choice of :class:`~.gpt.GPTConfig`.
+bare operations (``make bench`` measures both). To understand the model, read :class:`.GPT`; the tests hold this file
+to it, for every choice of :class:`.GPTConfig`.
 """
 
 from __future__ import annotations
