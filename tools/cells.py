@@ -12,7 +12,16 @@ from tools.notebooks import tags
 
 LINES = 30
 ALT = 20  # least number of characters of an alternative text
-TAGS = {"setup", "parameters", "solution", "hide-cell", "nbval-check-output", "raises-exception"}
+TAGS = {
+    "setup",
+    "parameters",
+    "settings",
+    "solution",
+    "checks",
+    "hide-cell",
+    "nbval-check-output",
+    "raises-exception",
+}
 # Addresses of objects and home folders differ from run to run and from machine to machine.
 _VOLATILE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]{6,}>|(?:/home|/Users)/\w+/")
 
