@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from tools import sound
 from tools.markdown import images, myst_only
 from tools.notebooks import tags
 
@@ -65,6 +66,7 @@ def _code(cell: NotebookNode) -> Iterator[str]:
     html = "".join(one["text/html"] for one in data if "text/html" in one)
     if any(not image.alt.strip() for image in images(html)):
         yield "a picture in the HTML output has no alternative text; add one"
+    yield from sound.faults(cell)
     if any(output.output_type == "error" for output in cell.outputs) and "raises-exception" not in tags(cell):
         yield "ended in an error; mend it, or tag it raises-exception where the error is the point"
     texts = [output.get("text", "") for output in cell.outputs] + [one.get("text/plain", "") for one in data]

@@ -1,4 +1,4 @@
-"""Write the pages that are made from records and notebooks: costs and claims, and the audit of the article.
+"""Write the pages made from records and notebooks: costs and claims, the audit of the article, all chapters.
 
     python -m tools.pages
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tools import notebooks, records, source_notes
+from tools import gallery, notebooks, records, source_notes
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,6 +55,16 @@ def in_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def literal(text: str) -> str:
+    """Text in a table that means nothing to Markdown: `$`, `*` and `{` show as they are."""
+    return re.sub(r"([\\`*_{}\[\]$<>&|~^#])", r"\\\1", " ".join(text.split()))
+
+
+def short_name(data: str) -> str:
+    """Name of a data set without its package and version, which stand below the chapter's claims."""
+    return re.split(r" of | (?=\d)", data)[0]
+
+
 def link(title: str, chapter: str) -> str:
     """A link to a chapter's page."""
     return f"[{in_cell(title)}](/notebooks/{chapter}.ipynb)"
@@ -78,7 +88,7 @@ def records_page(chapters: list[dict[str, Any]], titles: dict[str, str]) -> str:
             link(titles[record["chapter"]], record["chapter"]),
             duration(record["seconds"]),
             f"{record['peak_memory_gb']:.1f} GB",
-            in_cell(", ".join(record["data"])) or "none",
+            literal(", ".join(dict.fromkeys(map(short_name, record["data"])))) or "none",
             record["scale"],
             str(len(record["claims"])),
             record["executed"],
@@ -94,15 +104,17 @@ def records_page(chapters: list[dict[str, Any]], titles: dict[str, str]) -> str:
 def _claims(record: dict[str, Any]) -> str:
     rows = [
         [
-            in_cell(claim["name"]),
-            amount(claim["value"], claim["unit"]),
+            literal(claim["name"]),
+            literal(amount(claim["value"], claim["unit"])),
             f"{claim['low']:g} to {claim['high']:g}",
         ]
         for claim in record["claims"]
     ]
     claims = table(["Claim", "Value:", "Bounds:"], rows) if rows else "This chapter makes no claim."
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-    run = f"Executed on {record['executed']} with seed {record['seed']}; {versions}."
+    versions = [f"{name} {version}" for name, version in record["versions"].items()]
+    run = f"Executed on {record['executed']} with seed {record['seed']}; {', '.join(versions)}."
+    if record["data"]:
+        run += f" Data: {literal(', '.join(record['data']))}."
     return f"{claims}\n\n{run}"
 
 
@@ -148,11 +160,14 @@ def write(root: Path = ROOT) -> int:
     """Write what changed; the number of pages written."""
     chapters = listed_chapters(root)
     paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
-    titles = {chapter: notebooks.title(notebooks.read(path)) for chapter, path in paths.items()}
+    read = {chapter: notebooks.read(path) for chapter, path in paths.items()}
+    titles = {chapter: notebooks.title(notebook) for chapter, notebook in read.items()}
     found = records.load_all(root)
+    pictures = gallery.write_pictures(read, root / "book" / "generated" / gallery.PICTURES)
     texts = {
         "records": records_page([found[chapter] for chapter in chapters if chapter in found], titles),
         "audit": audit_page(source_notes.collect(paths.values()), titles),
+        "chapters": gallery.page(read, pictures, gallery.parts(root)),
     }
     return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in texts.items())
 

@@ -9,13 +9,13 @@ import html
 from pathlib import Path
 
 from docutils import nodes
-from myst_nb.sphinx_ import HideCodeCellNode
+from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxTranslator
 
 from largemodels.book.claims import MARK
-from tools import notebooks
+from tools import notebooks, sound
 from tools.check_cells import counts
 from tools.normal_form import SURVEY
 
@@ -57,6 +57,8 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
     for node in cells:
         node["ids"].append(anchor(notebook.cells[node["cell_index"]]))
         n_lines = _remove_claim_lines(node)
+        if said := node["cell_metadata"].get("audio"):
+            sound.name_player(node, said, node["cell_index"])
         if "tag_checks" in node["classes"]:
             summary = _checks(notebook.cells[node["cell_index"]].source, n_lines)
             node["prompt_show"] = node["prompt_hide"] = summary

@@ -21,7 +21,6 @@ from sphinx.util.docutils import SphinxTranslator
 
 from largemodels.book.claims import MARK
 from tools import citations, notebooks, prose, records
-from tools.markdown import LINK
 from tools.numerals import numbers
 from tools.passages import CODE, passages
 from tools.sphinx_cells import anchor, cell_of, is_chapter, notebook_of
@@ -93,12 +92,11 @@ def computed_in(notebook: NotebookNode) -> dict[str, str]:
 def _blocks(doctree: nodes.document) -> Iterator[nodes.Element]:
     """The paragraphs, titles and lines of a page that hold running text, outputs of code left out."""
     for node in list(doctree.findall(nodes.TextElement)):
-        above = node
+        above: nodes.Element | None = node
         while above is not None and above.get("nb_element") != "cell_code":
             above = above.parent
-        if above is None and isinstance(node, nodes.TextElement) and not isinstance(node, _APART):
-            if not isinstance(node, nodes.Inline):
-                yield node
+        if above is None and not isinstance(node, (*_APART, nodes.Inline)):
+            yield node
 
 
 def _mark(blocks: list[nodes.Element], text: str, claims: list[dict[str, Any]], cited: set[str]) -> None:
@@ -162,7 +160,7 @@ def _wrap(marks: list[tuple[Place, Iterable[Mapping[str, Any]]]]) -> None:
 
 def visit_claimed(self: SphinxTranslator, node: claimed) -> None:
     """The number: a link to its cell, described by the note that follows it."""
-    count = self.n_claimed = getattr(self, "n_claimed", 0) + 1  # type: ignore[attr-defined]
+    count = self.n_claimed = getattr(self, "n_claimed", 0) + 1
     node["note"] = f"claimed-{count}"
     address = _address(self, node["claims"][0])
     tag = f'a href="{address}"' if address else 'span tabindex="0"'
@@ -185,7 +183,7 @@ def depart_claimed(self: SphinxTranslator, node: claimed) -> None:
 def _address(self: SphinxTranslator, claim: Mapping[str, Any]) -> str:
     if not claim["cell"]:
         return ""
-    here = self.builder.current_docname
+    here = self.builder.current_docname  # type: ignore[attr-defined]
     page = "" if claim["page"] == here else self.builder.get_relative_uri(here, claim["page"])
     return html.escape(f"{page}#{claim['cell']}")
 
