@@ -7,12 +7,22 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from tools import sound
 from tools.markdown import images, myst_only
 from tools.notebooks import tags
 
 LINES = 30
 ALT = 20  # least number of characters of an alternative text
-TAGS = {"setup", "parameters", "solution", "hide-cell", "nbval-check-output", "raises-exception"}
+TAGS = {
+    "setup",
+    "parameters",
+    "settings",
+    "solution",
+    "checks",
+    "hide-cell",
+    "nbval-check-output",
+    "raises-exception",
+}
 # Addresses of objects and home folders differ from run to run and from machine to machine.
 _VOLATILE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]{6,}>|(?:/home|/Users)/\w+/")
 
@@ -56,6 +66,7 @@ def _code(cell: NotebookNode) -> Iterator[str]:
     html = "".join(one["text/html"] for one in data if "text/html" in one)
     if any(not image.alt.strip() for image in images(html)):
         yield "a picture in the HTML output has no alternative text; add one"
+    yield from sound.faults(cell)
     if any(output.output_type == "error" for output in cell.outputs) and "raises-exception" not in tags(cell):
         yield "ended in an error; mend it, or tag it raises-exception where the error is the point"
     texts = [output.get("text", "") for output in cell.outputs] + [one.get("text/plain", "") for one in data]

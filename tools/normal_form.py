@@ -10,8 +10,14 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from tools.check_cells import checks_alone
+
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-FOLDED = {"setup", "solution"}  # cells that open folded wherever that is possible
+FOLDED = {"setup", "parameters", "settings", "solution", "checks"}  # tags of cells that open folded
+DECIDED = {"settings", "checks"}  # those of them that a cell's code decides
+START = re.compile(r"\blm\.start\(\s*SCALE,\s*SEED\b")  # what a chapter's cell of settings calls
+KEPT = ("mystnb", "source_note", "audio", "page_picture")  # metadata that the book reads
+SURVEY = "What the survey says"  # heading of the last section, which JupyterLab folds
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -38,19 +44,37 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 def _metadata(cell: NotebookNode) -> NotebookNode:
     old = cell.metadata
-    names = list(dict.fromkeys(old.get("tags", [])))
-    kept: dict[str, Any] = {name: old[name] for name in ("mystnb", "source_note") if old.get(name)}
+    names = _tags(cell)
+    kept: dict[str, Any] = {name: old[name] for name in KEPT if old.get(name)}
+    if cell.cell_type == "markdown" and cell.source.splitlines()[0] == f"## {SURVEY}":
+        kept["jp-MarkdownHeadingCollapsed"] = True
     if cell.cell_type == "code":
         folded = bool(FOLDED & set(names))
         if folded and "hide-cell" not in names:
             names.append("hide-cell")
-        if folded or old.get("cellView"):
+        unfolded = not folded and bool(FOLDED & set(old.get("tags", [])))  # its code no longer folds it
+        if folded or (old.get("cellView") and not unfolded):
             kept["cellView"] = "form" if folded else old["cellView"]
-        if folded or old.get("jupyter", {}).get("source_hidden"):
+        if folded or (old.get("jupyter", {}).get("source_hidden") and not unfolded):
             kept["jupyter"] = {"source_hidden": True}
     if names:
         kept["tags"] = names
     return nbformat.from_dict(kept)
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    """The cell's tags; "settings" and "checks" are decided by its code, here and nowhere else."""
+    old = list(dict.fromkeys(cell.metadata.get("tags", [])))
+    if cell.cell_type != "code":
+        return old
+    names = [name for name in old if name not in DECIDED]
+    if START.search(cell.source):
+        names.insert(0, "settings")
+    elif not FOLDED & set(names) and checks_alone(cell.source):
+        names.insert(0, "checks")
+    elif len(names) < len(old) and not FOLDED & set(names) and "hide-cell" in names:
+        names.remove("hide-cell")  # it came with the tag that is gone
+    return names
 
 
 def _cell_id(cell: NotebookNode, seen: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tools.passages import CODE
@@ -42,6 +42,7 @@ class Number:
     factor: int  # 1,000,000 in "1.1 million", else 1
     unit: Unit | None
     result: bool  # whether it must be claimed or cited
+    start: int = field(default=0, compare=False)  # where it stands in the passage
 
     def agrees(self, value: float, unit: str) -> bool:
         """Whether a claim's value, rounded to the printed digits, is this number."""
@@ -92,7 +93,8 @@ def _number(match: re.Match[str], unit: Unit | None, text: str, shared: bool) ->
     factor = 10 ** _SCALES.get(match["scale"] or "", 0)
     end = match.end() if shared or unit is None else match.end() + unit.length
     printed = text[match.start() : end].strip()
-    return Number(printed, value, half, factor, unit, bool(unit and not year) or (decimal and not named))
+    result = bool(unit and not year) or (decimal and not named)
+    return Number(printed, value, half, factor, unit, result, match.start())
 
 
 def _follows_name(before: str) -> bool:

@@ -1,4 +1,4 @@
-"""Write the pages that are made from records and notebooks: costs and claims, and the audit of the article.
+"""Write the pages made from records and notebooks: costs and claims, the audit of the article, all chapters.
 
     python -m tools.pages
 
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tools import notebooks, records, source_notes, studies
+from tools import gallery, notebooks, records, source_notes, studies
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,6 +53,16 @@ def in_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def literal(text: str) -> str:
+    """Text in a table that means nothing to Markdown: `$`, `*` and `{` show as they are."""
+    return re.sub(r"([\\`*_{}\[\]$<>&|~^#])", r"\\\1", " ".join(text.split()))
+
+
+def short_name(data: str) -> str:
+    """Name of a data set without its package and version, which stand below the chapter's claims."""
+    return re.split(r" of | (?=\d)", data)[0]
+
+
 def link(title: str, chapter: str) -> str:
     """A link to a chapter's page."""
     return f"[{in_cell(title)}](/notebooks/{chapter}.ipynb)"
@@ -84,7 +94,7 @@ def records_page(
             link(titles[record["chapter"]], record["chapter"]),
             duration(record["seconds"]),
             f"{record['peak_memory_gb']:.1f} GB",
-            in_cell(", ".join(record["data"])) or "none",
+            literal(", ".join(dict.fromkeys(map(short_name, record["data"])))) or "none",
             record["scale"],
             str(len(record["claims"])),
             record["executed"],
@@ -119,8 +129,8 @@ def _studies(stored: list[dict[str, Any]]) -> list[str]:
 def _claims(record: dict[str, Any]) -> str:
     rows = [
         [
-            in_cell(claim["name"]),
-            amount(claim["value"], claim["unit"]),
+            literal(claim["name"]),
+            literal(amount(claim["value"], claim["unit"])),
             f"{claim['low']:g} to {claim['high']:g}",
         ]
         for claim in record["claims"]
@@ -128,6 +138,8 @@ def _claims(record: dict[str, Any]) -> str:
     claims = table(["Claim", "Value:", "Bounds:"], rows) if rows else "This chapter makes no claim."
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     run = f"Executed on {record['executed']} with seed {record['seed']}; {versions}."
+    if record["data"]:
+        run += f" Data: {literal(', '.join(record['data']))}."
     if record.get("verified"):
         run += f" Verified on {record['verified'][-1]['on']}: executed again, with the same claims."
     return f"{claims}\n\n{run}"
@@ -174,13 +186,16 @@ def write(root: Path = ROOT) -> int:
     """Write what changed; the number of pages written."""
     chapters = listed_chapters(root)
     paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
-    titles = {chapter: notebooks.title(notebooks.read(path)) for chapter, path in paths.items()}
+    read = {chapter: notebooks.read(path) for chapter, path in paths.items()}
+    titles = {chapter: notebooks.title(notebook) for chapter, notebook in read.items()}
     found = records.load_all(root)
     stored = filter(None, (studies.load(name, root) for name in studies.names(root)))
     known = [found[chapter] for chapter in chapters if chapter in found]
+    pictures = gallery.write_pictures(read, root / "book" / "generated" / gallery.PICTURES)
     texts = {
         "records": records_page(known, titles, stored),
         "audit": audit_page(source_notes.collect(paths.values()), titles),
+        "chapters": gallery.page(read, pictures, gallery.parts(root)),
     }
     return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in texts.items())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from nbformat import NotebookNode
 
 from tools.markdown import LINK
 from tools.notebooks import ROOT, where
-from tools.numerals import numbers
+from tools.numerals import Number, numbers
 from tools.passages import CODE, Passage, passages
 
 COST = re.compile(
@@ -24,18 +25,40 @@ COST = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A number of a text and the claims that vouch for it."""
+
+    number: Number
+    claims: tuple[Mapping[str, Any], ...]  # whose value it is; empty where it needs none or has none
+    fault: bool  # a result that is neither claimed nor cited
+
+
+def readings(passage: Passage, claims: Iterable[Mapping[str, Any]], cited: Collection[str]) -> list[Reading]:
+    """Every number of a passage, from left to right, with the claims whose value it is.
+
+    The check of numbers reports those with a fault, and the page marks those with a claim: one decision serves
+    both. In a heading or a sentence with a citation no number needs a claim, so none has one.
+    """
+    free = bool(passage.heading) or any(link in cited for link in passage.links)
+    claims = list(claims)
+    found = []
+    for number in numbers(passage.text):
+        asked = number.result and not free
+        fitting = [claim for claim in claims if asked and number.agrees(claim["value"], claim["unit"])]
+        found.append(Reading(number, tuple(fitting), asked and not fitting))
+    return found
+
+
 def passage_problems(
     passage: Passage, claims: Iterable[Mapping[str, Any]], cited: Collection[str]
 ) -> list[str]:
     """Results of a passage that are neither claimed nor cited."""
-    if passage.heading or any(link in cited for link in passage.links):
-        return []
-    claims = list(claims)
     return [
-        f"“{number.text}” is neither a claim's value nor cited in its sentence; "
+        f"“{one.number.text}” is neither a claim's value nor cited in its sentence; "
         f"claim it, cite it or write a setting as code: “{_shown(passage.text)}”"
-        for number in numbers(passage.text)
-        if number.result and not any(number.agrees(claim["value"], claim["unit"]) for claim in claims)
+        for one in readings(passage, claims, cited)
+        if one.fault
     ]
 
 
@@ -55,12 +78,16 @@ def problems(
     found = []
     for index, cell in enumerate(notebook.cells):
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-        text = cell.source if cell.cell_type == "markdown" else ""
-        if index == 0:
-            text = COST.sub("", text)
-        for passage in [*passages(text), *([Passage(alt)] if alt else [])]:
+        for passage in [*passages(checked_text(index, cell)), *([Passage(alt)] if alt else [])]:
             found += [f"{where(path, index)}: {it}" for it in passage_problems(passage, claims, cited)]
     return found + cost_problems(path, notebook, record)
+
+
+def checked_text(index: int, cell: NotebookNode) -> str:
+    """The prose of a Markdown cell; the first one's line of costs, for which the record vouches, is left out."""
+    if cell.cell_type != "markdown":
+        return ""
+    return cell.source if index else COST.sub("", cell.source)
 
 
 def cost_problems(path: Path, notebook: NotebookNode, record: Mapping[str, Any] | None) -> list[str]:

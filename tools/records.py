@@ -18,7 +18,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from largemodels.book.claims import claim_line
+from largemodels.book.claims import MARK, claim_line
 from tools import notebooks, pins, studies
 from tools.notebooks import ROOT, tags, where
 
@@ -26,7 +26,9 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "chapter": str, "scale": str, "seed": int, "executed": str, "seconds": (int, float),
     "peak_memory_gb": (int, float), "data": list, "versions": dict, "hashes": dict, "claims": list,
 }  # fmt: skip
-CLAIM = {"name", "value", "low", "high", "unit"}  # and "timed" where the clock has a part in it
+CLAIM = {"name", "value", "low", "high", "unit"}
+# "timed" where the clock has a part in it; where it is known, "spread": low, high, seeds
+MORE_OF_CLAIM = {"timed", "spread"}
 
 
 def path(chapter: str, root: Path = ROOT) -> Path:
@@ -54,7 +56,7 @@ def _wrong_fields(record: dict[str, Any]) -> list[str]:
     if not wrong and not {"code", "library"} <= record["hashes"].keys():
         wrong.append("hashes")
     if not wrong and any(
-        not isinstance(it, dict) or it.keys() - {"timed"} != CLAIM for it in record["claims"]
+        not isinstance(it, dict) or it.keys() - MORE_OF_CLAIM != CLAIM for it in record["claims"]
     ):
         wrong.append("claims")
     return wrong
@@ -168,7 +170,11 @@ def printed_claims(notebook: NotebookNode) -> list[str]:
     for cell in notebook.cells:
         printed = [output.text for output in cell.get("outputs", []) if output.get("name") == "stdout"]
         lines += "".join(printed).splitlines()
-    return [line for line in lines if line.startswith("claim · ")]
+    return [line for line in lines if line.startswith(MARK)]
+
+
+def _line(claim: dict[str, Any]) -> str:
+    return claim_line(**{name: claim[name] for name in CLAIM})
 
 
 def _claims(notebook: NotebookNode, claims: list[dict[str, Any]]) -> list[str]:
@@ -178,7 +184,6 @@ def _claims(notebook: NotebookNode, claims: list[dict[str, Any]]) -> list[str]:
     for claim in claims:
         if not claim["low"] <= claim["value"] <= claim["high"]:
             found.append(f"the claim “{claim['name']}” is outside its bounds")
-    lines = [claim_line(**{name: claim[name] for name in CLAIM}) for claim in claims]
-    recorded, printed = Counter(lines), Counter(printed_claims(notebook))
+    recorded, printed = Counter(_line(claim) for claim in claims), Counter(printed_claims(notebook))
     found += [f"“{line}” is recorded and not printed" for line in recorded - printed]
     return found + [f"“{line}” is printed and not recorded" for line in printed - recorded]

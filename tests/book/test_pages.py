@@ -7,11 +7,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Page, expect
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tests.book import checks
 from tests.book.conftest import ROOT
+from tools import citations, notebooks, prose, records
+from tools.passages import passages
 
 CONTENTS = sorted(parse_toc_yaml(ROOT / "_toc.yml"))
 PAGES = [f"{name}.html" for name in [*CONTENTS, "search", "genindex", "py-modindex"]]
@@ -120,3 +123,34 @@ def test_without_an_address_there_is_no_dead_button(site: Path) -> None:
         text = (site / name).read_text(encoding="utf-8")
         for button in ("colab.research.google.com", "mybinder.org", "/edit/main", "/issues/new"):
             assert button not in text, f"{name} has a link to {button}"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_page_marks_the_numbers_that_the_check_lets_through_as_claimed(name: str, site: Path) -> None:
+    notebook = notebooks.read(ROOT / f"{name}.ipynb")
+    record = records.load(name.removeprefix("notebooks/"))
+    cited = citations.bibliography().cited
+    texts = [prose.checked_text(index, cell) for index, cell in enumerate(notebook.cells)]
+    every = [passage for text in texts for passage in passages(text)]
+    read = [
+        one for passage in every for one in prose.readings(passage, record["claims"] if record else [], cited)
+    ]
+    page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    marked = [tag.get_text().split()[0] for tag in page.select(".claimed-number")]
+    # Sorted: the notes on the source stand elsewhere on the page.
+    assert sorted(marked) == sorted(one.number.text.split()[0] for one in read if one.claims)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_opens_folded_and_prints_no_claims(name: str, site: Path) -> None:
+    text = (site / f"{name}.html").read_text(encoding="utf-8")
+    assert "claim · " not in text
+    page = BeautifulSoup(text, "html.parser")
+    (opening,) = page.select(".fold-opening details")
+    assert [" ".join(cell["class"][1:2]) for cell in opening.select(".cell")] == [
+        "tag_setup",
+        "tag_parameters",
+        "tag_settings",
+    ]
+    for link in page.select("a.claimed-number"):
+        assert page.find(id=str(link["href"])[1:]), f"no cell {link['href']}"

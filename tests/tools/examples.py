@@ -17,7 +17,11 @@ HEADER = """# A small chapter
 
 After this chapter you can tell a loss from a perplexity.
 
-*2 minutes · 1 GB · Shakespeare · scale laptop*"""
+*2 minutes · 1 GB · Shakespeare · scale laptop*
+
+*Builds on nothing*
+
+How low can a loss be?"""
 
 NOTE = """> The article says that a model is trained until it is perfect.
 >

@@ -16,14 +16,19 @@ from nbformat import NotebookNode, v4
 from tests.tools.examples import code, markdown, printed
 from tools import notebooks
 
-SOURCES = st.text(alphabet="ab #=1\n \t", max_size=20)
+SOURCES = st.text(alphabet="ab #=1\n \t", max_size=20) | st.sampled_from(
+    ["assert 1", "lm.start(SCALE, SEED)"]
+)
 STREAMS = st.lists(
     st.builds(printed, st.sampled_from(["", "a\n", "b"]), st.sampled_from(["stdout", "stderr"]))
 )
 METADATA: Any = st.fixed_dictionaries(
     {},
     optional={
-        "tags": st.lists(st.sampled_from(["solution", "setup", "parameters"]), max_size=3),
+        "tags": st.lists(
+            st.sampled_from(["solution", "setup", "parameters", "checks", "settings", "hide-cell"]),
+            max_size=3,
+        ),
         "cellView": st.just("form"),
         "execution": st.just({"iopub.status.busy": "2026-11-23T10:00:00Z"}),
         "jupyter": st.just({"source_hidden": True, "outputs_hidden": True}),
@@ -80,14 +85,44 @@ def test_metadata_keeps_what_the_book_needs_and_nothing_else() -> None:
     assert result.cells[0].metadata == {"tags": ["raises-exception"], "mystnb": {"image": {"alt": "a"}}}
 
 
-@pytest.mark.parametrize("tag", ["solution", "setup"])
-def test_solutions_and_setup_are_folded_everywhere(tag: str) -> None:
+@pytest.mark.parametrize("tag", ["solution", "setup", "parameters"])
+def test_what_is_not_the_chapter_is_folded_everywhere(tag: str) -> None:
     (cell,) = notebooks.normalise(v4.new_notebook(cells=[code("1", tags=[tag])])).cells
     assert cell.metadata == {
         "tags": [tag, "hide-cell"],
         "cellView": "form",
         "jupyter": {"source_hidden": True},
     }
+
+
+@pytest.mark.parametrize(
+    ("source", "tag"),
+    [
+        ("setting = lm.start(\n    SCALE,\n    SEED,\n    smoke=dict(a=1),\n)", "settings"),
+        ('lm.claim("a", 1, 0, 2)', "checks"),
+    ],
+)
+def test_settings_and_checks_are_told_by_their_code(source: str, tag: str) -> None:
+    (cell,) = notebooks.normalise(v4.new_notebook(cells=[code(source)])).cells
+    assert cell.metadata == {
+        "tags": [tag, "hide-cell"],
+        "cellView": "form",
+        "jupyter": {"source_hidden": True},
+    }
+    cell.source = f"print('more')\n{source.replace('lm.start', 'dict')}"
+    assert notebooks.normalise(v4.new_notebook(cells=[cell])).cells[0].metadata == {}
+
+
+def test_a_solution_that_checks_stays_a_solution() -> None:
+    (cell,) = notebooks.normalise(v4.new_notebook(cells=[code("assert True", tags=["solution"])])).cells
+    assert cell.metadata.tags == ["solution", "hide-cell"]
+
+
+def test_the_heading_of_the_source_notes_is_folded_in_jupyterlab() -> None:
+    cells = [markdown("## What the survey says"), markdown("## What the survey says not")]
+    first, second = notebooks.normalise(v4.new_notebook(cells=cells)).cells
+    assert first.metadata == {"jp-MarkdownHeadingCollapsed": True}
+    assert second.metadata == {}
 
 
 def test_ids_are_kept_and_new_ones_do_not_depend_on_the_place() -> None:
@@ -166,7 +201,8 @@ def test_command_formats_and_check_only_tells(
     assert path.read_text(encoding="utf-8") == before
     notebooks.main([str(path)])
     cell = notebooks.read(path).cells[3]
-    assert (cell.source, cell.metadata) == ("setting = lm.start(SCALE, SEED)", {})
+    folded = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["settings", "hide-cell"]}
+    assert (cell.source, cell.metadata) == ("setting = lm.start(SCALE, SEED)", folded)
     after = path.read_text(encoding="utf-8")
     assert notebooks.formatted(after, path) == after
 

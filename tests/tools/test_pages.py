@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tools import pages
+from tools.passages import Passage, passages
 from tools.source_notes import SourceNote
 
 TITLES = {"05_project/small": "A small chapter"}
@@ -29,10 +30,29 @@ def note(section: str, verdict: str, claim: str) -> SourceNote:
 def test_records_page_has_cost_and_claims(record: dict[str, Any]) -> None:
     text = pages.records_page([record], TITLES)
     link = "[A small chapter](/notebooks/05_project/small.ipynb)"
-    row = f"| {link} | 71 s | 0.9 GB | shakespeare 0.6 | laptop | 1 | 2026-11-23 |"
+    row = f"| {link} | 71 s | 0.9 GB | shakespeare | laptop | 1 | 2026-11-23 |"
     assert row in text.splitlines()
     assert "| test loss | 1.612 nats | 1.55 to 1.68 |" in text.splitlines()
     assert "All chapters one after the other: 71 s." in text
+    assert "Data: shakespeare 0.6." in text  # with its version, below the claims
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("shakespeare 0.6", "shakespeare"),
+        ("efficientnet-lite0 0.1.0", "efficientnet-lite0"),
+        ("camera of scikit-image 0.26.0", "camera"),
+    ],
+)
+def test_data_have_short_names(data: str, name: str) -> None:
+    assert pages.short_name(data) == name
+
+
+def test_names_of_claims_are_no_markup() -> None:
+    name = "$p$ of *all* {math}`x`, {{ x }}, <b>, a_b_, [c](d) | e & #f"
+    text = pages.literal(name)
+    assert passages(f"| {text} |\n|---|\n") == [Passage(name.replace("|", "|"))]
 
 
 def test_records_page_says_what_was_verified(record: dict[str, Any]) -> None:
@@ -77,7 +97,7 @@ def test_audit_page_is_sorted_by_section_and_counts() -> None:
 
 
 def test_only_changed_pages_are_written(listed: Path) -> None:
-    assert pages.write(listed) == 2
+    assert pages.write(listed) == 3
     assert pages.write(listed) == 0
     (listed / "book" / "generated" / "records.md").write_text("old", encoding="utf-8")
     assert pages.write(listed) == 1
@@ -90,6 +110,6 @@ def test_chapters_outside_the_contents_are_left_out(listed: Path) -> None:
     pages.write(listed)
     (listed / "_toc.yml").write_text("root: book/index\n", encoding="utf-8")
     assert pages.listed_chapters(listed) == []
-    assert pages.write(listed) == 2
-    for page in (listed / "book" / "generated").iterdir():
+    assert pages.write(listed) == 3
+    for page in (listed / "book" / "generated").glob("*.md"):
         assert "small" not in page.read_text(encoding="utf-8")

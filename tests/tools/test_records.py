@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from tests.tools.examples import code, figure, markdown, printed
+from tests.tools.examples import CLAIM, code, figure, markdown, printed
 from tools import notebooks, records, studies
 
 NAME = "05_project/small"
@@ -28,6 +28,11 @@ def test_the_good_record_passes(book: Path) -> None:
     assert records.staleness(NAME, book) == []
     assert records.orphans(book) == []
     assert list(records.load_all(book)) == [NAME]
+
+
+def test_a_claim_may_know_its_spread_over_seeds(book: Path, record: dict[str, Any]) -> None:
+    spread = {"low": 1.6, "high": 1.63, "seeds": 3}
+    assert store(book, record | {"claims": [CLAIM | {"spread": spread}]}) == []
 
 
 def test_writing_gives_back_what_was_written(book: Path, record: dict[str, Any]) -> None:
@@ -71,6 +76,7 @@ def test_a_missing_field_is_named(book: Path, record: dict[str, Any], field: str
         ({"scale": "smoke"}, "scale is 'smoke'"),
         ({"hashes": {"code": "0"}}, "hashes is missing or wrong"),
         ({"claims": [{"name": "test loss"}]}, "claims is missing or wrong"),
+        ({"claims": [CLAIM | {"colour": "red"}]}, "claims is missing or wrong"),
     ],
 )
 def test_planted_faults(book: Path, record: dict[str, Any], change: dict[str, Any], message: str) -> None:

@@ -27,7 +27,7 @@ def test_notes_are_collected(book: Path) -> None:
     assert source_notes.collect(notebooks.paths(book)) == [
         SourceNote(
             chapter="05_project/small",
-            cell=7,
+            cell=18,
             section="4.5",
             verdict="wrong",
             claim="A model can be perfect.",

@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from tests.tools.examples import HEADER, code, figure, markdown, printed
-from tools import structure
+from tools import notebooks, structure
 
 HERE = Path("a.ipynb")
 Fault = Callable[[NotebookNode], object]
@@ -34,7 +34,14 @@ def change(notebook: NotebookNode, old: str, new: str) -> None:
 
 def add(notebook: NotebookNode, source: str) -> None:
     """Put a Markdown cell into the chapter."""
-    notebook.cells.insert(4, markdown(source))
+    notebook.cells.insert(5, markdown("## Where it comes from\n\n" + source))
+    del notebook.cells[6]
+
+
+def ask(notebook: NotebookNode) -> str:
+    """Take the question out of the header."""
+    change(notebook, "How low can a loss be?", "")
+    return "How low can a loss be?"
 
 
 def output(notebook: NotebookNode, one: NotebookNode) -> None:
@@ -48,7 +55,7 @@ ERROR = v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
 
 ORDER: dict[str, tuple[Fault, int, str]] = {
     "no title": (lambda nb: change(nb, "# A small chapter", "A small chapter"), 0, "must be Markdown"),
-    "no sentence": (lambda nb: change(nb, HEADER.split("\n\n")[1] + "\n\n", ""), 0, "must be Markdown"),
+    "no sentence": (lambda nb: change(nb, HEADER.split("\n\n")[1] + "\n\n", ""), 0, "line of costs"),
     "two sentences": (lambda nb: change(nb, "perplexity.", "perplexity. And more."), 0, "in one sentence"),
     "no line of costs": (lambda nb: change(nb, "*2 minutes", "*some minutes"), 0, "line of costs"),
     "scale of costs": (lambda nb: change(nb, "scale laptop", "scale gpu"), 0, "line of costs"),
@@ -67,18 +74,35 @@ ORDER: dict[str, tuple[Fault, int, str]] = {
     "a cell before start": (lambda nb: nb.cells.insert(3, markdown("Some words.")), 3, "lm.start"),
     "second parameters": (
         lambda nb: first(nb, "plots").metadata.update(tags=["parameters"]),
-        8,
+        4,
         "only cell 2 may",
     ),
-    "second title": (lambda nb: change(nb, "## A result", "# A result"), 4, "second title"),
-    "no summary": (lambda nb: drop(nb, "## Summary"), 15, "last two sections"),
-    "no exercises": (lambda nb: change(nb, "## Exercises", "## Questions"), 16, "last two sections"),
+    "second settings": (
+        lambda nb: first(nb, "plots").metadata.update(tags=["settings"]),
+        4,
+        "only cell 3 may",
+    ),
+    "builds on what": (lambda nb: change(nb, "*Builds on nothing*", "It needs no other."), 0, "Builds on"),
+    "builds on a page": (lambda nb: change(nb, "nothing*", "[a page](https://example.org)*"), 0, "Builds on"),
+    "no question": (lambda nb: change(nb, "How low can a loss be?", "A loss."), 0, "question"),
+    "question after the set-up": (lambda nb: nb.cells.insert(4, markdown(ask(nb))), 0, "question"),
+    "no first picture": (lambda nb: nb.cells.append(nb.cells.pop(4)), 4, "a picture, or a study's row"),
+    "section before the picture": (lambda nb: nb.cells.insert(4, nb.cells.pop(5)), 4, "a picture, or a"),
+    "section before the set-up": (lambda nb: nb.cells.insert(1, nb.cells.pop(5)), 1, "first section begins"),
+    "no origin": (lambda nb: change(nb, "## Where it comes from", "## Origin"), 5, "first section must be"),
+    "second title": (lambda nb: change(nb, "## A result", "# A result"), 7, "second title"),
+    "no summary": (lambda nb: drop(nb, "## Summary"), 17, "last two sections"),
+    "no exercises": (lambda nb: change(nb, "## Exercises", "## Questions"), 18, "last two sections"),
     "empty summary": (lambda nb: change(nb, "\n\nA loss has a floor.", ""), 9, "summary is empty"),
-    "section after": (lambda nb: nb.cells.append(markdown("## More")), 17, "last two sections"),
+    "section after": (lambda nb: nb.cells.append(markdown("## More")), 19, "last two sections"),
+    "note in the chapter": (lambda nb: nb.cells.insert(7, nb.cells.pop()), 7, "source note belongs under"),
+    "text in the survey": (lambda nb: nb.cells.append(markdown("More.")), 19, "only source notes"),
+    "code in the survey": (lambda nb: nb.cells.append(code("x = 1")), 19, "only source notes"),
+    "empty survey": (lambda nb: nb.cells.pop(), 17, "has no source note"),
 }
 
 EXERCISES: dict[str, tuple[Fault, int, str]] = {
-    "too few": (lambda nb: nb.cells.__delitem__(slice(-2, None)), 10, "2 exercises"),
+    "too few": (lambda nb: nb.cells.__delitem__(slice(-4, -2)), 10, "2 exercises"),
     "number": (lambda nb: change(nb, "Exercise 2", "Exercise 3"), 13, "must read"),
     "level": (lambda nb: change(nb, "easy", "trivial"), 11, "must read"),
     "minutes": (lambda nb: change(nb, "10 min", "10 minutes"), 13, "must read"),
@@ -92,32 +116,32 @@ EXERCISES: dict[str, tuple[Fault, int, str]] = {
 }
 
 CELLS: dict[str, tuple[Fault, int, str]] = {
-    "long cell": (lambda nb: change(nb, "lm.plots.curve()", "x = 1\n" * 31), 8, "31 lines of code"),
-    "no alternative text": (lambda nb: first(nb, "plots").metadata.clear(), 8, "alternative text"),
+    "long cell": (lambda nb: change(nb, "lm.plots.curve()", "x = 1\n" * 31), 4, "31 lines of code"),
+    "no alternative text": (lambda nb: first(nb, "plots").metadata.clear(), 4, "alternative text"),
     "short alternative text": (
         lambda nb: first(nb, "plots").metadata.mystnb.image.update(alt="Loss curve."),
-        8,
+        4,
         "alternative text",
     ),
-    "no picture": (lambda nb: first(nb, "plots").outputs.clear(), 8, "no picture"),
+    "no picture": (lambda nb: first(nb, "plots").outputs.clear(), 4, "no picture"),
     "figure elsewhere": (lambda nb: output(nb, figure()), 3, "alternative text"),
     "picture in HTML": (lambda nb: output(nb, HTML), 3, "in the HTML output"),
-    "picture without alt": (lambda nb: add(nb, "![](a.png)"), 4, "no alternative text"),
-    "img without alt": (lambda nb: add(nb, '<img src="a.png">'), 4, "no alternative text"),
-    "hot-linked": (lambda nb: add(nb, "![a curve](https://example.org/a.png)"), 4, "from elsewhere"),
-    "hot-linked img": (lambda nb: add(nb, '<img alt="a" src="//example.org/a">'), 4, "from elsewhere"),
-    "role": (lambda nb: add(nb, "see {doc}`other`"), 4, "a role"),
-    "directive": (lambda nb: add(nb, "```{note}\nWords.\n```"), 4, "a directive {note}"),
-    "colon directive": (lambda nb: add(nb, ":::{note}\nWords.\n:::"), 4, "a directive :::"),
-    "target": (lambda nb: add(nb, "(here)=\n\nWords."), 4, "a target"),
-    "comment": (lambda nb: add(nb, "It is\n% of the whole"), 4, "begins with %"),
-    "substitution": (lambda nb: add(nb, "{{ words }}"), 4, "a substitution"),
-    "footnote": (lambda nb: add(nb, "Words[^1]\n\n[^1]: More."), 4, "a footnote"),
+    "picture without alt": (lambda nb: add(nb, "![](a.png)"), 5, "no alternative text"),
+    "img without alt": (lambda nb: add(nb, '<img src="a.png">'), 5, "no alternative text"),
+    "hot-linked": (lambda nb: add(nb, "![a curve](https://example.org/a.png)"), 5, "from elsewhere"),
+    "hot-linked img": (lambda nb: add(nb, '<img alt="a" src="//example.org/a">'), 5, "from elsewhere"),
+    "role": (lambda nb: add(nb, "see {doc}`other`"), 5, "a role"),
+    "directive": (lambda nb: add(nb, "```{note}\nWords.\n```"), 5, "a directive {note}"),
+    "colon directive": (lambda nb: add(nb, ":::{note}\nWords.\n:::"), 5, "a directive :::"),
+    "target": (lambda nb: add(nb, "(here)=\n\nWords."), 5, "a target"),
+    "comment": (lambda nb: add(nb, "It is\n% of the whole"), 5, "begins with %"),
+    "substitution": (lambda nb: add(nb, "{{ words }}"), 5, "a substitution"),
+    "footnote": (lambda nb: add(nb, "Words[^1]\n\n[^1]: More."), 5, "a footnote"),
     "error": (lambda nb: output(nb, ERROR), 3, "ended in an error"),
     "object": (lambda nb: output(nb, OBJECT), 3, "differs from run to run"),
     "home folder": (lambda nb: output(nb, printed("read /home/me/a.txt")), 3, "differs from run to run"),
     "tag": (lambda nb: nb.cells[3].metadata.update(tags=["solutions"]), 3, "the tag solutions"),
-    "raw cell": (lambda nb: nb.cells.insert(4, v4.new_raw_cell("x")), 4, "a raw cell"),
+    "raw cell": (lambda nb: nb.cells.insert(5, v4.new_raw_cell("x")), 5, "a raw cell"),
     "not executed": (lambda nb: nb.cells[3].update(execution_count=None), 3, "not executed"),
     "executed twice": (lambda nb: nb.cells[3].update(execution_count=9), 3, "number 9, not 3"),
 }
@@ -147,12 +171,12 @@ def test_summary_and_exercises_may_share_a_cell(chapter: NotebookNode) -> None:
 
 
 def test_too_many_exercises(chapter: NotebookNode) -> None:
-    count = chapter.cells[-1].execution_count
+    last = chapter.cells[16]
     for number in range(4, 8):
-        count += 1
-        chapter.cells.append(markdown(f"### Exercise {number} · hard · 5 min"))
-        chapter.cells.append(code("1", tags=["solution"]))
-        chapter.cells[-1].execution_count = count
+        solution = code("1", tags=["solution"])
+        solution.execution_count = last.execution_count + number - 3
+        heading = markdown(f"### Exercise {number} · hard · 5 min")
+        chapter.cells[-2:-2] = [heading, solution]
     (fault,) = structure.problems(HERE, chapter)
     assert "7 exercises; write 3 to 6" in fault
 
@@ -193,4 +217,43 @@ def test_plain_markdown_is_fine(chapter: NotebookNode, source: str) -> None:
 def test_an_error_that_is_the_point_is_fine(chapter: NotebookNode) -> None:
     output(chapter, ERROR)
     chapter.cells[3].metadata["tags"] = ["raises-exception"]
+    assert structure.problems(HERE, chapter) == []
+
+
+def test_only_chapters_that_keep_the_old_order_are_excused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of exceptions names existing chapters, and only while they need it: so it shrinks."""
+    for name in sorted(structure.NOT_YET_MOVED):
+        path = notebooks.path_of(name)
+        assert path.exists(), f"NOT_YET_MOVED names {name}, which is gone: strike it out"
+        notebook = notebooks.read(path)
+        excused = structure.problems(path, notebook)
+        with monkeypatch.context() as patch:
+            patch.setattr(structure, "NOT_YET_MOVED", set())
+            asked = structure.problems(path, notebook)
+        assert set(asked) - set(excused), f"{name} has the new order: strike it out of NOT_YET_MOVED"
+
+
+def test_the_old_order_of_a_chapter_that_was_not_moved(
+    chapter: NotebookNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(structure, "NOT_YET_MOVED", {"05_project/old"})
+    old = Path("notebooks/05_project/old.ipynb")
+    chapter.cells[0].source = "\n\n".join(HEADER.split("\n\n")[:3])
+    chapter.cells[4:6] = [chapter.cells[5], chapter.cells[4]]
+    chapter.cells.insert(5, chapter.cells.pop())
+    del chapter.cells[-1]
+    for count, cell in enumerate((cell for cell in chapter.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count
+    assert structure.problems(old, chapter) == []
+    assert len(structure.problems(HERE, chapter)) == 4
+
+
+def test_a_question_may_have_a_cell_of_its_own(chapter: NotebookNode) -> None:
+    chapter.cells.insert(1, markdown(ask(chapter)))
+    assert structure.problems(HERE, chapter) == []
+
+
+def test_a_row_of_a_study_may_be_the_first_picture(chapter: NotebookNode) -> None:
+    row = v4.new_output("execute_result", data={"text/html": "<table></table>"}, execution_count=4)
+    chapter.cells[4].update(source="rows", metadata={}, outputs=[row])
     assert structure.problems(HERE, chapter) == []

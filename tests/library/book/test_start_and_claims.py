@@ -56,6 +56,16 @@ def test_a_claim_that_does_not_hold_fails(value: float) -> None:
         lm.claim("test loss", value, 1.5, 1.7)
 
 
+def test_the_spread_over_seeds_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(journal.FILE, str(tmp_path / "journal"))
+    lm.start("laptop", 0, **SCALES)
+    lm.claim("a", 1.0, 0.0, 2.0, over_seeds=torch.tensor([1.5, 0.25, 1.0]))
+    with pytest.raises(lm.ClaimError, match=r"b = 2.5 at another seed is outside \[0, 2\]"):
+        lm.claim("b", 1.0, 0.0, 2.0, over_seeds=[1.0, 2.5])
+    *_, last = (tmp_path / "journal").read_text(encoding="utf-8").splitlines()
+    assert json.loads(last)["claim"]["spread"] == {"low": 0.25, "high": 1.5, "seeds": 3}
+
+
 def test_smoke_checks_no_claim(capsys: pytest.CaptureFixture[str]) -> None:
     lm.start("smoke", 0, **SCALES)
     lm.claim("test loss", 9.0, 1.5, 1.7)

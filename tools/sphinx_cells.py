@@ -1,0 +1,165 @@
+"""What the page does with a chapter's cells: anchors, folds, the lines of claims, the notes on the source.
+
+The notebook stays as it is: in JupyterLab, on GitHub and Colab the cells stand one by one and the lines print.
+"""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
+from nbformat import NotebookNode
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxTranslator
+
+from largemodels.book.claims import MARK
+from tools import notebooks, sound
+from tools.check_cells import counts
+from tools.normal_form import SURVEY
+
+OPENING = {"tag_setup", "tag_parameters", "tag_settings"}
+LINES_OF_A_CELL = 10_000  # MyST-NB numbers the lines of cell n from (n + 1) * 10,000
+
+
+def is_chapter(app: Sphinx) -> bool:
+    """Whether the page being read is a chapter's notebook."""
+    name = app.env.docname
+    return name.startswith("notebooks/") and app.env.doc2path(name).endswith(".ipynb")
+
+
+def notebook_of(app: Sphinx) -> NotebookNode:
+    """The notebook of the page being read."""
+    return notebooks.read(Path(app.env.doc2path(app.env.docname)))
+
+
+def cell_of(node: nodes.Node | None) -> int | None:
+    """Number of the cell, from 0, in which a node stands; None where no line tells it."""
+    while node is not None:
+        if node.line:
+            return int(node.line) // LINES_OF_A_CELL - 1
+        node = node.parent
+    return None
+
+
+def anchor(cell: NotebookNode) -> str:
+    """Where a link finds a cell on its page."""
+    return f"cell-{cell.id}"
+
+
+def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
+    """Give the cells their anchors and fold what is not the chapter itself."""
+    if not is_chapter(app):
+        return
+    notebook = notebook_of(app)
+    cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+    for node in cells:
+        node["ids"].append(anchor(notebook.cells[node["cell_index"]]))
+        n_lines = _remove_claim_lines(node)
+        if said := node["cell_metadata"].get("audio"):
+            sound.name_player(node, said, node["cell_index"])
+        if "tag_checks" in node["classes"]:
+            summary = _checks(notebook.cells[node["cell_index"]].source, n_lines)
+            node["prompt_show"] = node["prompt_hide"] = summary
+    _fold_opening([node for node in cells if OPENING & set(node["classes"])])
+    _collect_notes(doctree, notebook)
+
+
+def _remove_claim_lines(cell: nodes.Element) -> int:
+    """Take the lines that claims have printed off the page; how many there were."""
+    n_lines = 0
+    for block in list(cell.findall(nodes.literal_block)):
+        if "output" not in block["classes"]:
+            continue
+        lines = block.astext().splitlines(keepends=True)
+        kept = "".join(line for line in lines if not line.startswith(MARK))
+        n_lines += sum(line.startswith(MARK) for line in lines)
+        if kept.strip():
+            block.children = []
+            block += nodes.Text(kept)
+            block.rawsource = kept  # Pygments colours the block only where both are the same
+        else:
+            output = block.parent
+            output.remove(block)
+            if not output.children and output.parent is not None:
+                output.parent.remove(output)
+    return n_lines
+
+
+def _checks(source: str, n_claims: int) -> str:
+    """The line under which a cell of checks is folded: "Checks: 3 claims, 1 comparison"."""
+    in_code, n_others = counts(source)
+    parts = [(n_claims or in_code, "claim"), (n_others, "comparison")]
+    return "Checks: " + ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for n, name in parts if n)
+
+
+def fold(summary: str, *children: nodes.Node, classes: str = "") -> nodes.container:
+    """A box that opens with a click or a key and looks like MyST-NB's folded cells."""
+    inside = HideCodeCellNode("", *children, prompt_show=summary, prompt_hide=summary)
+    inside["classes"].append("above-input")
+    return nodes.container("", inside, classes=["cell", "fold", *classes.split()])
+
+
+def _fold_opening(cells: list[nodes.Element]) -> None:
+    """Set-up, parameters and settings, with the table of scales, become one folded line."""
+    if not cells:
+        return
+    parent, place = cells[0].parent, cells[0].parent.index(cells[0])
+    for cell in cells:
+        cell.parent.remove(cell)
+        cell.attributes.pop("hide_mode", None)
+    parent.insert(place, fold("Set-up and settings", *cells, classes="fold-opening"))
+
+
+def _collect_notes(doctree: nodes.document, notebook: NotebookNode) -> None:
+    """Put the notes on the source under one folded heading at the end, each with a link back to its section."""
+    noted = {index for index, cell in enumerate(notebook.cells) if "source_note" in cell.metadata}
+    found = [node for node in doctree.findall(nodes.block_quote) if cell_of(node) in noted]
+    own = next((s for s in doctree.findall(nodes.section) if s[0].astext() == SURVEY), None)
+    if not found:
+        return
+    if own is None:
+        own = nodes.section("", nodes.title(SURVEY, SURVEY), ids=["what-the-survey-says"])
+        own["names"] = [nodes.fully_normalize_name(SURVEY)]
+        own.document = doctree
+        for note in found:
+            section = note.parent
+            section.remove(note)
+            own += [_from(section), note]
+        next(doctree.findall(nodes.section)).append(own)
+    inside = own.children[1:]
+    own.children = own.children[:1]
+    own += fold(_notes(len(found)), *inside, classes="fold-notes")
+
+
+def _notes(count: int) -> str:
+    return "One note" if count == 1 else f"{count} notes"
+
+
+def _from(section: nodes.Element) -> nodes.paragraph:
+    """Where a note stood: "From the section “By hand”", with a link to it."""
+    title = section[0].astext() if isinstance(section[0], nodes.title) else ""
+    link = nodes.reference("", title, refid=section["ids"][0], internal=True)
+    said = [nodes.Text("From the section “"), link, nodes.Text("”")]
+    return nodes.paragraph("", "", *said, classes=["note-origin"])
+
+
+def visit_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:
+    """As MyST-NB writes it, but a screen reader hears what the line says."""
+    classes = html.escape(" ".join(node["classes"]))
+    self.body.append(f'<details class="admonition hide {classes}">\n<summary>\n')
+    for state, prompt in (("collapsed", node["prompt_show"]), ("expanded", node["prompt_hide"])):
+        self.body.append(f'<p class="{state} admonition-title">{html.escape(prompt)}</p>\n')
+    self.body.append("</summary>\n")
+
+
+def depart_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:
+    """Close it."""
+    self.body.append("</details>\n")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect; the table of contents of a page is collected at 500, after the sections are in place."""
+    app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_fold))
+    app.connect("doctree-read", shape_chapter, priority=400)
