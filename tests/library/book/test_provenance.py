@@ -29,6 +29,19 @@ def test_a_change_of_code_changes_the_hash(old: str, new: str) -> None:
     assert code_hash(CODE) != code_hash(CODE.replace(old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ('raise ValueError("no")', 'raise ValueError(f"not {1 + 1}")', True),
+        ('raise ValueError("no")', 'raise TypeError("no")', False),
+        ('raise ValueError("no")', "pass", False),
+        ('print("no")', 'print("yes")', False),
+    ],
+)
+def test_what_an_error_says_does_not_count(old: str, new: str, same: bool) -> None:
+    assert (code_hash(old) == code_hash(new)) is same
+
+
 def test_a_string_that_is_no_docstring_counts() -> None:
     assert code_hash("x = 1\n'a'") != code_hash("x = 1\n'b'")
 
