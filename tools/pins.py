@@ -14,12 +14,11 @@ from typing import Any
 from largemodels.book import provenance
 from tools.notebooks import ROOT
 
-FILES = ("requirements/notebooks.txt", "data/packages.txt", "data/weights.txt")
-
 
 def pinned(root: Path = ROOT) -> dict[str, str]:
     """All pinned versions by package, of programs and of data."""
-    return {name: version for file in FILES for name, version in provenance.pins(root / file).items()}
+    data = [path for name in ("packages.txt", "weights.txt") if (path := root / "data" / name).exists()]
+    return provenance.pins(*provenance.requirements(root), *data)
 
 
 def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT) -> list[str]:

@@ -45,11 +45,14 @@ class Verified:
 
 
 def costs(stored: Mapping[str, Any]) -> list[float | None]:
-    """Seconds of one core that each row took, as far as they are known."""
+    """Seconds of one core that each row took, as far as they are known.
+
+    A column of the rows comes first: all of it was measured in one run, on a machine that was equally busy.
+    """
     rows = stored["rows"]
     measured = stored.get("seconds") or [None] * len(rows)
     return [
-        row.get("core_seconds", row.get("seconds")) if seconds is None else seconds
+        row.get("core_seconds", row.get("seconds", seconds))
         for row, seconds in zip(rows, measured, strict=True)
     ]
 
@@ -155,7 +158,8 @@ def renewed(
     versions = provenance.installed(stored["versions"]) if "processor" in stored else {}
     seconds = [*(stored.get("seconds") or [None] * len(stored["rows"]))]
     for it in report["rows"]:
-        seconds[it["number"]] = round(it["seconds"], 3)
+        if seconds[it["number"]] is None:
+            seconds[it["number"]] = round(it["seconds"], 3)
     exact, recorded = how == "equal to the last digit", stored.get("processor", UNKNOWN)
     entry = {
         "on": date.today().isoformat(),

@@ -187,9 +187,9 @@ def test_the_cheapest_rows_and_two_others_are_chosen() -> None:
     assert all({1, 3} <= set(rows) and len(rows) == 4 for rows in drawn)
     assert {row for rows in drawn for row in rows} == set(range(8))  # in time, each has its turn
     assert recompute.choose(stored, "a") == recompute.choose(stored, "a")
-    measured = stored | {"seconds": [0.1, None, 0.2, *[None] * 5]}
-    assert {0, 2} <= set(recompute.choose(measured, "a"))
     unknown = {"study": NAME, "rows": [{"loss": 1}] * 8}
+    measured = unknown | {"seconds": [0.1, None, 0.2, *[None] * 4, 9.0]}
+    assert all({0, 2} <= set(recompute.choose(measured, str(seed))) for seed in range(9))
     assert len(recompute.choose(unknown, "a")) == 4
     assert recompute.choose({"study": NAME, "rows": [{}] * 3}, "a") == [0, 1, 2]
 
@@ -270,3 +270,54 @@ def test_a_verified_chapter_keeps_its_outputs_and_date(record: dict[str, Any]) -
     entry = {"on": "2026-12-01", "processor": "a processor", "changed": ["torch 2 became 3"]}
     assert after["verified"] == [entry]
     assert json.dumps(after)
+
+
+@pytest.fixture
+def ran(record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A chapter that is executed without being executed: ``new`` is the run's record, ``done`` what was written."""
+    state: dict[str, Any] = {"new": record | {"executed": "2026-12-01"}, "done": []}
+    monkeypatch.setattr(verify.records, "load", lambda chapter: record)
+    monkeypatch.setattr(verify.records, "staleness", lambda chapter: ["torch 2 became 3"])
+    monkeypatch.setattr(verify.records, "write", lambda chapter, new: state["done"].append(new))
+    monkeypatch.setattr(verify.execute, "store", lambda chapter, run: state["done"].append(run.record))
+
+    def run(chapter: str) -> verify.execute.Run:
+        if state["new"] is None:
+            raise verify.execute.ExecutionError(f"{chapter}: cell 3: ClaimError: a = 9 is outside")
+        return verify.execute.Run(Path("out.ipynb"), state["new"])
+
+    monkeypatch.setattr(verify.execute, "run", run)
+    return state
+
+
+def test_a_chapter_with_the_same_claims_is_renewed(ran: dict[str, Any]) -> None:
+    assert verify.verify_chapter("05_project/small", rerun=False).startswith("1 claims equal")
+    (written,) = ran["done"]
+    assert written["executed"] == "2026-11-23"
+    assert written["verified"][0]["on"] == "2026-12-01"
+
+
+def test_a_chapter_with_other_claims_is_stored_only_when_asked(ran: dict[str, Any]) -> None:
+    ran["new"] = ran["new"] | {"claims": [ran["new"]["claims"][0] | {"value": 1.613}]}
+    with pytest.raises(Difference, match=r"“test loss” is 1\.613, recorded is 1\.612"):
+        verify.verify_chapter("05_project/small", rerun=False)
+    assert ran["done"] == []
+    assert "executed anew" in verify.verify_chapter("05_project/small", rerun=True)
+    assert ran["done"] == [ran["new"]]
+
+
+def test_a_chapter_that_fails_differs(ran: dict[str, Any]) -> None:
+    ran["new"] = None
+    with pytest.raises(Difference, match=r"^cell 3: ClaimError: a = 9 is outside$"):
+        verify.verify_chapter("05_project/small", rerun=True)
+    assert ran["done"] == []
+
+
+def test_cheap_chapters_come_first_and_changed_ones_are_left_to_the_book(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    costs = {"a": 90.0, "b": 20.0, "c": 50.0}
+    monkeypatch.setattr(verify.records, "load", lambda it: {"seconds": costs[it]} if it in costs else None)
+    changes = {"c": ["the notebook's code changed"]}
+    monkeypatch.setattr(verify.records, "own_changes", lambda it, record: changes.get(it, []))
+    assert verify.due_chapters(["a", "b", "c", "d"]) == (["b", "a"], ["c", "d"])

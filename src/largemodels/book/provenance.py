@@ -121,14 +121,19 @@ def changed(hashes: dict[str, str]) -> list[str]:
     ]
 
 
-def pins(path: Path | None = None) -> dict[str, str]:
-    """Pinned versions of the packages that a number can depend on, by name; none where there is no such file.
+def requirements(root: Path) -> list[Path]:
+    """The files that say what notebooks run with: all of them, and those of each part."""
+    return sorted([*root.glob("requirements/notebooks.txt"), *root.glob("requirements/part*.txt")])
+
+
+def pins(*paths: Path) -> dict[str, str]:
+    """Pinned versions of the packages that a number can depend on, by name.
 
     Args:
-        path: of a requirements file; None: the one that says what notebooks run with, in a checkout.
+        paths: of requirements files; without any, those that say what notebooks run with, in a checkout.
     """
-    path = path or library_root().parents[1] / "requirements" / "notebooks.txt"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    files = paths or requirements(library_root().parents[1])
+    lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
     found = (re.match(r"\s*([\w.-]+)\s*==\s*([^\s;#]+)", line) for line in lines)
     pinned = {normal_name(match[1]): match[2] for match in found if match}
     return {name: version for name, version in pinned.items() if name not in HARMLESS_PACKAGES}
