@@ -63,7 +63,7 @@ bench: $(VENV)/ready  ## measure speed against named rivals (minutes, never part
 	@$(BIN)/python -m tests.benchmarks
 
 format: $(VENV)/ready  ## format and lint code and notebooks
-	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q --extend-exclude '*.ipynb' . && $(BIN)/ruff check -q --fix --extend-exclude '*.ipynb' .
 	@$(BIN)/python -m tools.notebooks
 
 clean:  ## remove the built book and the environment; sources, records and studies stay
