@@ -129,9 +129,8 @@ def test_numbers_and_record_are_those_of_the_book(chapter: NotebookNode, tmp_pat
     path = notebooks.path_of("05_project/no_such_chapter")
     subject = check.Subject(path, chapter)
     assert any("1.61" in line for line in check.CHECKS["numbers"](subject))
-    (missing,) = check.CHECKS["place in the book"](subject)[:1]
-    assert missing.endswith("no_such_chapter.ipynb: _toc.yml does not name it; add it there")
-    assert len(check.CHECKS["place in the book"](subject)) == 3
+    missing = check.CHECKS["place in the book"](subject)[0]
+    assert "no_such_chapter.ipynb: _toc.yml does not name it; add" in missing
 
 
 def test_every_chapter_has_its_place_and_the_template_none() -> None:
