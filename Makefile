@@ -73,7 +73,7 @@ bench: $(VENV)/all  ## measure speed against named rivals (minutes, never part o
 	@$(BIN)/python -m tests.benchmarks
 
 format: $(VENV)/ready  ## format and lint code and notebooks
-	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q --extend-exclude '*.ipynb' . && $(BIN)/ruff check -q --fix --extend-exclude '*.ipynb' .
 	@$(BIN)/python -m tools.notebooks
 	@$(BIN)/python -m tools.contents
 

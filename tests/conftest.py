@@ -14,9 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests import balance
 from tests.book import browsers
-from tools.cell_numbers import pytest_itemcollected
-
-__all__ = ["pytest_itemcollected"]  # nbval's cells get the numbers that all other messages use
+from tools import cell_numbers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,7 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Balance the workers."""
+    """Balance the workers, and number nbval's cells as all other messages do."""
+    cell_numbers.pytest_configure()
     config.addinivalue_line("markers", "seconds(s): what a test takes, where that is known beforehand")
     config.pluginmanager.register(balance.Balance(), "balance")
 

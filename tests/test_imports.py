@@ -16,7 +16,7 @@ PROGRAM = "from importlinter.cli import lint_imports_command; lint_imports_comma
 
 def lint(*path: Path) -> subprocess.CompletedProcess[str]:
     """Check the contracts with packages from these folders."""
-    command = [sys.executable, "-c", PROGRAM, "--no-cache", "--config", str(ROOT / "pyproject.toml")]
+    command = [sys.executable, "-c", PROGRAM, "--no-cache", str(ROOT / "pyproject.toml")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, path))}
     # Run elsewhere, since the folder that one is in is on the path, too.
     return subprocess.run(command, cwd=path[0], env=environment, capture_output=True, text=True)

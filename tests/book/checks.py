@@ -26,9 +26,6 @@ PHONE = ViewportSize(width=390, height=844)
 
 Theme = Literal["light", "dark"]
 
-# Faults of the theme that CSS and settings cannot mend: axe's rule -> why it is let through.
-THEME_FAULTS: dict[str, str] = {}
-
 
 class _QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
@@ -200,7 +197,7 @@ def overflow_in_other_fonts(page: Page) -> list[str]:
 
 
 def accessibility(page: Page, *rules: str) -> list[str]:
-    """Serious and critical faults that axe finds, of some rules or of all, without those of the theme."""
+    """Serious and critical faults that axe finds, of some rules or of all."""
     # Without preload: axe looks for imported style sheets in the wrong folder.
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
     if rules:
@@ -210,7 +207,7 @@ def accessibility(page: Page, *rules: str) -> list[str]:
         f"axe {fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:160]}"
         + (f" and {len(fault['nodes']) - 1} more" if len(fault["nodes"]) > 1 else "")
         for fault in found
-        if fault["impact"] in ("serious", "critical") and fault["id"] not in THEME_FAULTS
+        if fault["impact"] in ("serious", "critical")
     ]
 
 

@@ -11,13 +11,12 @@ import pytest
 
 from tools import rotation
 
-STALE = [
-    pytest.param(chapter, marks=pytest.mark.seconds(rotation.seconds_of(chapter)))
-    for chapter in rotation.stale()
-]
+STALE = rotation.stale()
+COST = {chapter: pytest.mark.seconds(rotation.seconds_of(chapter)) for chapter in STALE}
 
+if STALE:  # an empty list would count as a skipped test, which fails on CI
 
-@pytest.mark.parametrize("chapter", STALE)
-def test_a_run_at_laptop_scale_claims_what_the_record_says(chapter: str, tmp_path: Path) -> None:
-    """A claim outside its bounds ends the run; here names and bounds must be those that the page shows."""
-    assert rotation.differences(chapter, tmp_path) == []
+    @pytest.mark.parametrize("chapter", [pytest.param(chapter, marks=COST[chapter]) for chapter in STALE])
+    def test_a_run_at_laptop_scale_claims_what_the_record_says(chapter: str, tmp_path: Path) -> None:
+        """A claim outside its bounds ends the run; here names and bounds must be those that the page shows."""
+        assert rotation.differences(chapter, tmp_path) == []

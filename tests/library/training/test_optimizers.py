@@ -257,13 +257,16 @@ def test_a_weight_shared_with_an_embedding_is_none_of_muons() -> None:
 def test_only_matrices_decay(optimizer: str) -> None:
     """With zero gradients only the decay moves weights."""
     model = GPT(GPTConfig(7, 8, n_layer=1, n_head=2, d_model=16))
-    nn.init.ones_(model.blocks[0].mlp.expand.bias)
+    for value in model.parameters():
+        if value.ndim == 1:
+            nn.init.ones_(value)  # a zero could not decay
     before = {name: value.clone() for name, value in model.named_parameters()}
     config = TrainingConfig(steps=3, weight_decay=0.5, learning_rate=0.1, matrix_learning_rate=0.1)
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     for one in make_optimizers(model, config):
         one.step()
+    assert {value.ndim for value in before.values()} == {1, 2}
     for name, value in model.named_parameters():
         assert_close(value, before[name] * (0.95 if value.ndim == 2 else 1.0))
 
