@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor
 
 Batch = tuple[Tensor, ...] | dict[str, Tensor]  # (batch, …) each
 IGNORED = -100  # a target that does not count, as in torch.nn.functional.cross_entropy
-Result = TypeVar("Result")
 
 
-def call(function: Callable[..., Result], *first: Any, batch: Batch) -> Result:
+def call(function: Callable[..., Any], *first: Any, batch: Batch) -> Any:
     """Call ``function(*first, *batch)``, or ``function(*first, **batch)`` if the batch is a dict."""
     return function(*first, **batch) if isinstance(batch, dict) else function(*first, *batch)
 
