@@ -51,9 +51,7 @@ def test_only_what_is_missing_is_installed(calls: list[list[str]], installed: di
     assert capsys.readouterr().out == "Installing scikit-image: part1 of the book needs them\n"
 
 
-def test_where_all_is_there_nothing_is_run(
-    calls: list[list[str]], installed: dict[str, str], capsys
-) -> None:
+def test_where_all_is_there_nothing_is_run(calls: list[list[str]], installed: dict[str, str], capsys) -> None:
     installed["scikit-image"] = "0.26.0"
     setup.provide(["part1", "part2"], ["shakespeare"])
     assert calls == []

@@ -57,9 +57,9 @@ def test_an_interrupted_conversion_leaves_nothing(cache: Path, monkeypatch: pyte
     assert json.loads((folder / weights.SUMS).read_text(encoding="utf-8")).keys() == {"model"}
 
 
-def test_the_hint_is_the_one_for_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_names_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = registry.registry()
     entries["smollm2"]["package"] = "no-such-package-anywhere"
     monkeypatch.setattr(registry, "registry", lambda: entries)
-    with pytest.raises(DataError, match=r"Run: python -m largemodels\.data install --weights"):
+    with pytest.raises(DataError, match=r"Run: python -m largemodels\.data install smollm2"):
         weights.smollm2()
