@@ -1,11 +1,12 @@
 """Run the library's tests with the oldest packages that `pyproject.toml` allows.
 
-    python -m tools.lowest [--torch-index https://download.pytorch.org/whl/cpu]
+    python -m tools.lowest [--torch-index https://download.pytorch.org/whl/cpu] [TEST …]
 
 An environment of its own is made in `_build/lowest`: what the library and its extras ask for with `>=` is installed in
 just that version, what comes along in the newest that fits. Python is the one that runs this. torch is the one that is
 here, unless an index is named, from which its own lower bound is taken: a torch is large, and old ones exist only where
-PyTorch keeps them. So without the index nothing is said about torch's bound.
+PyTorch keeps them. So without the index nothing is said about torch's bound. The user's cache is an empty one: weights
+that a newer transformers has converted would hide that an old one cannot.
 """
 
 from __future__ import annotations
@@ -69,6 +70,9 @@ def main() -> int:
     about = "Run the library's tests with the oldest packages that pyproject.toml allows."
     parser = argparse.ArgumentParser(prog="python -m tools.lowest", description=about)
     parser.add_argument("--torch-index", help="take torch's lower bound, too, from this index")
+    parser.add_argument(
+        "test", nargs="*", default=TESTS, help="files or folders; without any, all of the library"
+    )
     asked = parser.parse_args()
     python = environment(FOLDER, asked.torch_index)
     listed = [str(python), "-m", "pip", "list", "--disable-pip-version-check", "--format=freeze"]
@@ -76,7 +80,18 @@ def main() -> int:
     named = [line for line in found if line.partition("==")[0] in {*bounds(), "torch"}]
     print("With", ", ".join(named), flush=True)
     settings = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [str(python), "-m", "pytest", "-q", "-n", str(os.cpu_count()), "-p", "no:cacheprovider", *TESTS]
+    settings["XDG_CACHE_HOME"] = str(FOLDER / "cache")
+    command = [
+        str(python),
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        str(os.cpu_count()),
+        "-p",
+        "no:cacheprovider",
+        *asked.test,
+    ]
     return subprocess.run(command, cwd=ROOT, env=settings).returncode
 
 
