@@ -77,7 +77,7 @@ def sections(doctree: nodes.document) -> list[list[str]]:
 def _texts(env: BuildEnvironment) -> dict[str, list[list[str]]]:
     if not hasattr(env, "book_texts"):
         env.book_texts = {}  # type: ignore[attr-defined]
-    texts: dict[str, list[list[str]]] = env.book_texts
+    texts: dict[str, list[list[str]]] = env.book_texts  # type: ignore[attr-defined]
     return texts
 
 
