@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from tools import sound
+from tools import pictures, sound
 from tools.markdown import images, myst_only
 from tools.notebooks import tags
 
@@ -38,6 +38,7 @@ def faults(notebook: NotebookNode, executed: bool = True) -> Iterator[tuple[int,
             yield index, fault
         if unknown := sorted(tags(cell) - TAGS):
             yield index, f"the tag {unknown[0]} means nothing here; use {', '.join(sorted(TAGS))}"
+    yield from pictures.faults(notebook)
     if executed:
         yield from _order(notebook)
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
+from tools import notebooks, pictures
+
 
 def main(source: Path, output: Path) -> None:
     """Execute ``source`` into ``output`` in the folder of ``source``."""
@@ -24,10 +26,14 @@ def main(source: Path, output: Path) -> None:
         )
     except PapermillExecutionError as error:
         sys.exit(f"cell {error.cell_index}: {error.ename}: {error.evalue.splitlines()[0]}")
+    seconds = time.perf_counter() - began
+    executed = notebooks.read(output)
+    if pictures.pack(executed):
+        notebooks.write(output, executed)
     # Kibibytes on Linux, bytes on macOS.
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    print(json.dumps({"seconds": time.perf_counter() - began, "peak_memory_gb": peak / 1e9}))
+    print(json.dumps({"seconds": seconds, "peak_memory_gb": peak / 1e9}))
 
 
 if __name__ == "__main__":

@@ -92,7 +92,8 @@ def remove_left_over(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the steps to Sphinx's events."""
-    app.setup_extension("tools.sphinx_fonts")
+    for part in ("fonts", "figures", "search"):
+        app.setup_extension(f"tools.sphinx_{part}")
     app.connect("config-inited", name_beside_logo)
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", write_redirect)

@@ -84,6 +84,20 @@ def test_a_notebook_without_start_makes_no_record(book) -> None:
         run_in(book("1 + 1"))
 
 
+def test_a_photograph_is_packed(book) -> None:
+    draw = """import io
+import numpy as np
+from IPython.display import Image
+from PIL import Image as Picture
+gradient = np.add.outer(np.arange(300), np.arange(300))[..., None] % 200
+noise = np.random.default_rng(0).integers(0, 30, (300, 300, 3))
+file = io.BytesIO()
+Picture.fromarray((gradient + noise).astype(np.uint8)).save(file, "PNG")
+Image(file.getvalue())"""
+    cell = notebooks.read(run_in(book(START, draw)).notebook).cells[-1]
+    assert "image/jpeg" in cell.outputs[0].data
+
+
 def test_notebooks_run_on_one_thread_and_without_a_hub() -> None:
     environment = execute.environment("smoke")
     assert environment["OMP_NUM_THREADS"] == "1"
