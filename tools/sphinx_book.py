@@ -92,8 +92,8 @@ def remove_left_over(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the steps to Sphinx's events."""
-    for part in ("fonts", "figures", "search"):
-        app.setup_extension(f"tools.sphinx_{part}")
+    for name in ("fonts", "figures", "search"):
+        app.setup_extension(f"tools.sphinx_{name}")
     app.connect("config-inited", name_beside_logo)
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", write_redirect)
