@@ -35,7 +35,7 @@ book: $(VENV)/ready  ## execute what is not current, render the book to _build/h
 
 # What CI checks, in the parts that it runs side by side; a test sees to it that no test file is in none of them.
 PARTS := library book notebooks
-PATHS_library := tests/library tests/parity
+PATHS_library := tests/library tests/parity tests/gpu
 PATHS_book := tests/book tests/tools tests/test_*.py
 PATHS_notebooks := tests/notebooks notebooks
 PATHS_ := tests notebooks
