@@ -118,6 +118,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "book/references.bib": "@misc{a, title = {A}, url = {https://arxiv.org/abs/1706.03762}}\n",
         "requirements/notebooks.txt": "",
         "data/packages.txt": "",
+        "src/largemodels/__init__.pyi": "",
     }
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
