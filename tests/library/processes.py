@@ -12,6 +12,7 @@ import os
 import resource
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,3 +132,39 @@ def run(
     out, err = process.communicate(input, timeout)
     assert process.returncode is not None
     return subprocess.CompletedProcess([str(program), *map(str, arguments)], process.returncode, out, err)
+
+
+def team(
+    number: int,
+    program: str | Path,
+    *arguments: object,
+    env: dict[str, str] | None = None,
+    timeout: float = 240,
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as so many processes that know of each other, with the environment that torchrun gives them.
+
+    What they write is put together, rank after rank; the exit code is the first that is not 0.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        "WORLD_SIZE": number,
+        "LOCAL_WORLD_SIZE": number,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
+    base = dict(os.environ if env is None else env)
+    ranks = [
+        start(
+            program,
+            *arguments,
+            env=base | {k: str(v) for k, v in (common | {"RANK": n, "LOCAL_RANK": n}).items()},
+        )
+        for n in range(number)
+    ]
+    with ThreadPoolExecutor(number) as waiting:
+        ends = list(waiting.map(lambda rank: rank.communicate(timeout=timeout), ranks))
+    codes = [rank.returncode or 0 for rank in ranks]
+    out, err = ("".join(texts) for texts in zip(*ends, strict=True))
+    return subprocess.CompletedProcess([str(program)], next(filter(None, codes), 0), out, err)

@@ -86,3 +86,17 @@ def test_signals_reach_it(program: Path, number: int, code: int) -> None:
 def test_one_that_hangs_is_stopped(program: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         processes.run(program, "wait", timeout=1)
+
+
+def test_a_team_knows_its_size_and_fails_with_the_first_that_fails(tmp_path: Path) -> None:
+    program = tmp_path / "rank.py"
+    program.write_text(
+        "import os, sys\n"
+        "print(*(os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR')))\n"
+        "sys.exit(3 * (os.environ['RANK'] == sys.argv[1]))\n",
+        encoding="utf-8",
+    )
+    done = processes.team(2, program, 1)
+    assert done.stdout.splitlines() == ["0 0 2 127.0.0.1", "1 1 2 127.0.0.1"]
+    assert done.returncode == 3
+    assert processes.team(2, program, 7).returncode == 0

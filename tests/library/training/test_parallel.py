@@ -1,4 +1,4 @@
-"""Several processes, started as a reader starts them."""
+"""Several processes, one run of them started by torchrun, the others with what torchrun would tell them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,30 @@ import pytest
 import torch
 
 from largemodels.training.parallel import Team
+from tests.library.processes import run as run_alone
+from tests.library.processes import team
 
 from . import training_program as program
 
 CONFIG = {"steps": 12, "evaluate_every": 1, "save_every": 6, "optimizer": "muon", "accumulate": 2}
 
 
-def start(processes: int, *arguments: object, dropout: float = 0, **config: object) -> tuple[int, str]:
-    """Exit code and stderr of the program of the tests."""
-    started = (
-        []
-        if processes == 1
-        else ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    )
-    options = ["--config", json.dumps(CONFIG | config), "--dropout", dropout]
-    done = subprocess.run(
-        [sys.executable, *started, program.__file__, *map(str, [*arguments, *options])],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        timeout=240,
-    )
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
+
+
+def start(
+    processes: int, *arguments: object, dropout: float = 0, torchrun: bool = False, **config: object
+) -> tuple[int, str]:
+    """Exit code and stderr of the program of the tests; torchrun itself takes seconds more."""
+    file, environment = Path(program.__file__), os.environ | {"OMP_NUM_THREADS": "1"}
+    options = [*map(str, arguments), "--config", json.dumps(CONFIG | config), "--dropout", str(dropout)]
+    if torchrun:
+        command = [sys.executable, *TORCHRUN, f"--nproc-per-node={processes}", str(file), *options]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    elif processes == 1:
+        done = run_alone(file, *options, env=environment, timeout=240)
+    else:
+        done = team(processes, file, *options, env=environment)
     return done.returncode, done.stderr
 
 
@@ -52,7 +55,7 @@ def run(
 
 def test_two_processes_learn_like_one(tmp_path: Path) -> None:
     alone = run(1, tmp_path / "alone")
-    two = run(2, tmp_path / "two")
+    two = run(2, tmp_path / "two", torchrun=True)
     assert list(two.step) == list(alone.step) == list(range(13))
     np.testing.assert_allclose(two.training_loss[1:], alone.training_loss[1:], rtol=2e-3)
     assert two.training_loss.iloc[-1] < two.training_loss.iloc[1] - 0.1
