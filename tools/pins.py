@@ -1,7 +1,7 @@
-"""Whether the packages and the data that made a number are still the pinned ones.
+"""Whether the packages and the data from which a number was computed are still the pinned ones.
 
-A record and a study hold the versions of the packages that their process imported, and the data that it read. Only
-these are compared: another package may be added or changed without making them stale.
+A record and a study store the versions of the packages that their process imported, and the data that it read. Only
+these are compared: another package may be added or changed without making them out of date.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tools.notebooks import ROOT
 
 
 def pinned(root: Path = ROOT) -> dict[str, str]:
-    """All pinned versions by package, of programs and of data."""
+    """All pinned versions by package, of libraries and of data."""
     data = [path for name in ("packages.txt", "weights.txt") if (path := root / "data" / name).exists()]
     return provenance.pins(*provenance.requirements(root), *data)
 
 
 def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT) -> list[str]:
-    """What is no longer as it was.
+    """What has changed.
 
     Args:
         versions: of the packages imported, by name; Python is not compared, since it is not pinned.
