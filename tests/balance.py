@@ -1,8 +1,8 @@
-"""Which tests go to which worker, in which order: the longest first, so that all workers end together.
+"""Which worker runs which tests, and in which order: the longest first, so that all workers finish together.
 
-pytest-xdist hands out whole files (`--dist loadfile`), since a file's tests share fixtures and a notebook's cells
-a kernel. Here files whose tests share nothing but the session's fixtures are handed out test by test, and all in the
-order of their measured times, which are kept in `durations.json`. To measure again:
+pytest-xdist hands out whole files (`--dist loadfile`), because the tests of a file share fixtures and the cells of a
+notebook share a kernel. Here, files whose tests share only the session's fixtures are handed out test by test, and
+everything in the order of the measured times in `durations.json`. To measure these again:
 
     make test STORE=--store-durations
 """
@@ -17,7 +17,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 DURATIONS = Path(__file__).with_name("durations.json")
-UNKNOWN = 10.0  # seconds, for what was never measured
+UNKNOWN = 10.0  # seconds, for what has not been measured
 # Each of these tests may run on any worker.
 SPREAD = (
     "tests/book/test_pages.py",
@@ -30,13 +30,13 @@ SPREAD = (
 
 
 def unit(nodeid: str) -> str:
-    """What is handed to one worker together: a file or notebook, or one test of a file that is spread."""
+    """What one worker gets at a time: a file or notebook, or one test of a file in `SPREAD`."""
     file = nodeid.partition("::")[0]
     return nodeid if file in SPREAD else file
 
 
 def _measured(nodeid: str) -> str:
-    """Under which name a test's seconds are kept: by test function, since pages and chapters come and go."""
+    """The name under which a test's time is stored: that of its function, since pages and chapters come and go."""
     return unit(nodeid).partition("[")[0]
 
 
@@ -46,9 +46,9 @@ def stored() -> dict[str, float]:
 
 
 def longest_first(items: list[pytest.Item], seconds: dict[str, float]) -> list[pytest.Item]:
-    """The tests in the order in which their units are handed out; within a unit the order stays.
+    """The tests in the order in which their units are handed out; within a unit the order does not change.
 
-    A mark `seconds(…)` at a test says more than what is stored.
+    A mark `seconds(…)` on a test takes precedence over the stored time.
     """
     cost: dict[str, float] = {}
     for item in items:
@@ -74,7 +74,7 @@ class Balance:
         self.spent: dict[str, float] = defaultdict(float)
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> ByUnit | None:
-        """Instead of that of `--dist loadfile`."""
+        """Replace the scheduler of `--dist loadfile`."""
         if config.getoption("dist") != "loadfile":
             return None
         config.option.loadscopereorder = False  # would sort by number of tests
@@ -90,7 +90,7 @@ class Balance:
         self.spent[unit(report.nodeid)] += report.duration
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the measured times, if that was asked for."""
+        """Write the measured times if `--store-durations` was given."""
         if session.config.getoption("store_durations") and not hasattr(session.config, "workerinput"):
             found: dict[str, list[float]] = defaultdict(list)
             for name, seconds in self.spent.items():

@@ -19,13 +19,13 @@ from tools import cell_numbers
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """One more option, see `tests/balance.py`."""
-    parser.addoption("--store-durations", action="store_true", help="keep what each test file took")
+    parser.addoption("--store-durations", action="store_true", help="store how long each test file took")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Balance the workers, and number nbval's cells as all other messages do."""
+    """Balance the workers, and number nbval's cells as in all other messages."""
     cell_numbers.pytest_configure()
-    config.addinivalue_line("markers", "seconds(s): what a test takes, where that is known beforehand")
+    config.addinivalue_line("markers", "seconds(s): how long a test takes, if that is known beforehand")
     config.pluginmanager.register(balance.Balance(), "balance")
 
 
@@ -36,7 +36,7 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
-    """On CI a check that cannot run fails: nothing is skipped there."""
+    """In continuous integration nothing is skipped: a check that cannot run fails."""
     report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -46,7 +46,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 @pytest.fixture(autouse=True)
 def same_seed() -> Iterator[None]:
-    """Each test begins with the same random numbers and leaves the global state as it was."""
+    """Each test begins with the same random state and leaves the global state as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
@@ -54,7 +54,7 @@ def same_seed() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium; one for all tests of a process, since Playwright runs only once in it."""
+    """Chromium, one instance for all tests of a process, since Playwright can be started only once in a process."""
     path = browsers.chromium()
     if path is None:
         pytest.skip(f"Chromium is not on the PATH: {browsers.INSTALL}")

@@ -1,1 +1,1 @@
-"""What builds and checks the book. No reader imports it; run as `python -m tools.NAME`."""
+"""Programs that build and check the book, run as `python -m tools.NAME`. Readers do not need them."""

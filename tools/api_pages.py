@@ -1,7 +1,7 @@
-"""The pages of the library: one for each package, with its modules, and the table of the names of `lm`.
+"""The pages of the library: one for each package, with its modules, and the table of the public names, `lm.NAME`.
 
-Both are read from the source: what packages and modules there are, their docstrings, and `__init__.pyi`, the one list
-of public names. A new module or name needs no line anywhere else; a new package one in `_toc.yml`.
+Both are made from the source: the packages and modules, their docstrings, and `__init__.pyi`, the one list of public
+names. A new module or name needs no line anywhere else, a new package one in `_toc.yml`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def packages(root: Path = ROOT) -> list[str]:
 
 
 def modules(package: str, root: Path = ROOT) -> list[str]:
-    """The modules of a package that can be imported; those whose name begins with _ are its own."""
+    """The modules of a package that can be imported; those whose name begins with _ are private and left out."""
     names = sorted(path.stem for path in (library(root) / package).glob("*.py"))
     return [name for name in names if not name.startswith("_")]
 
@@ -48,7 +48,7 @@ def module_summary(path: Path) -> str:
 
 
 def package_page(package: str, root: Path = ROOT) -> str:
-    """A package's modules: a table, then each with all that it holds."""
+    """The page of a package: a table of its modules, then each module with its members."""
     folder = library(root) / package
     names = modules(package, root)
     rows = [
@@ -56,7 +56,7 @@ def package_page(package: str, root: Path = ROOT) -> str:
         for name in names
     ]
     parts = [f"# {package}", f"{module_summary(folder / '__init__.py')}."]
-    parts.append("\n".join(["| module | what it is |", "|---|---|", *rows]))
+    parts.append("\n".join(["| module | contents |", "|---|---|", *rows]))
     for name in names:
         directive = f".. automodule:: largemodels.{package}.{name}\n   :members:"
         parts.append(f"## {name}\n\n```{{eval-rst}}\n{directive}\n```")
@@ -69,13 +69,13 @@ def package_table(root: Path = ROOT) -> str:
         f"| [{name}](/book/generated/api/{name}.md) | {module_summary(library(root) / name / '__init__.py')} |"
         for name in packages(root)
     ]
-    return "\n".join(["| package | what it holds |", "|---|---|", *rows]) + "\n"
+    return "\n".join(["| package | contents |", "|---|---|", *rows]) + "\n"
 
 
 def public_names(root: Path = ROOT) -> list[tuple[str, str]]:
-    """The names of `lm` in the order of the stub, each with where it is from: ("GPT", "models.gpt").
+    """The public names in the order of the stub, each with the module that defines it: ("GPT", "models.gpt").
 
-    A module that is a name itself is from its package, or from "" if it is a package.
+    For a name that is itself a module, the second item is its package, or "" if the name is a package.
     """
     found = []
     for node in _tree(library(root) / "__init__.pyi").body:
@@ -85,7 +85,7 @@ def public_names(root: Path = ROOT) -> list[tuple[str, str]]:
 
 
 def name_table(root: Path = ROOT) -> str:
-    """The names of `lm`, those of one module together."""
+    """The table of the public names, grouped by module."""
     rows = []
     for name, place in public_names(root):
         if name not in packages(root):
@@ -104,6 +104,6 @@ def _name_summary(name: str, place: str, root: Path) -> str:
 
 
 def pages(root: Path = ROOT) -> dict[str, str]:
-    """The pages and the texts that `book/api/index.md` includes, by their name under `book/generated/`."""
+    """The pages, and the texts that `book/api/index.md` includes, by their names under `book/generated/`."""
     found = {f"api/{package}": package_page(package, root) for package in packages(root)}
     return found | {"api/_packages": package_table(root), "api/_names": name_table(root)}

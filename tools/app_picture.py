@@ -1,9 +1,9 @@
-"""Take the picture of the app that its chapter shows.
+"""Take the screenshot of the app that its chapter shows.
 
     python -m tools.app_picture
 
-SmolLM2 writes, in the app as ``largemodels app`` starts it, driven in Chromium. The tests use the same functions
-with a tiny model.
+SmolLM2 continues a text in the app, which is started as ``largemodels app`` starts it and controlled in Chromium. The
+tests use the same functions with a tiny model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROMPT, TEXT, STATE, SEED = (f"#{name} :is(textarea, input)" for name in ("promp
 
 
 def begin(page: Page, prompt: str, *, tokens: int = 200, seed: int | None = None) -> None:
-    """Fill in the page of the app and press the button."""
+    """Fill in the form of the app and press the button."""
     page.locator(PROMPT).fill(prompt)
     page.locator(SEED).fill("" if seed is None else str(seed))
     number = page.get_by_label("number input for Tokens to generate")
@@ -30,18 +30,18 @@ def begin(page: Page, prompt: str, *, tokens: int = 200, seed: int | None = None
 
 
 def picture(page: Page, prompt: str, path: Path, *, tokens: int, seed: int, patience: float = 120) -> None:
-    """Have a text written and take the picture while it still grows, or at its end.
+    """Have a text written and take a screenshot when it is finished.
 
     Args:
         page: of the app.
         prompt: what the text begins with.
-        path: of the PNG, in as few colours as do not show.
+        path: of the PNG, whose number of colours is reduced as far as it does not show.
         tokens: to write.
         seed: of the text.
         patience: seconds to wait.
 
     Raises:
-        TimeoutError: if the text does not end.
+        TimeoutError: if the text does not end in time.
     """
     from PIL import Image
 
@@ -57,7 +57,7 @@ def picture(page: Page, prompt: str, path: Path, *, tokens: int, seed: int, pati
 
 
 def main() -> None:
-    """Start the app with SmolLM2 and take the picture."""
+    """Start the app with SmolLM2 and take the screenshot."""
     from largemodels.app.pages import AppConfig, Writer, serving
     from largemodels.pretrained.smollm2 import load_smollm2
     from tests.book.browsers import launch

@@ -1,4 +1,4 @@
-"""Rules for single cells: length, tags, pictures, what every viewer can show, a clean run."""
+"""Rules for single cells: length, tags, pictures, what every viewer can show, a complete run."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def faults(notebook: NotebookNode, executed: bool = True) -> Iterator[tuple[int,
     for index, cell in enumerate(notebook.cells):
         rules = {"markdown": _markdown, "code": _code}.get(cell.cell_type)
         if rules is None:
-            yield index, f"a {cell.cell_type} cell is not shown everywhere; use Markdown or code"
+            yield index, f"a {cell.cell_type} cell is not shown by every viewer; use Markdown or code"
             continue
         for fault in rules(cell):
             yield index, fault
         if unknown := sorted(tags(cell) - TAGS):
-            yield index, f"the tag {unknown[0]} means nothing here; use {', '.join(sorted(TAGS))}"
+            yield index, f"the tag {unknown[0]} is unknown; use one of {', '.join(sorted(TAGS))}"
     yield from pictures.faults(notebook)
     if executed:
         yield from _order(notebook)
@@ -45,7 +45,7 @@ def faults(notebook: NotebookNode, executed: bool = True) -> Iterator[tuple[int,
 
 def _markdown(cell: NotebookNode) -> Iterator[str]:
     for what in myst_only(cell.source):
-        yield f"{what} is MyST's own and breaks elsewhere; use plain Markdown in notebooks"
+        yield f"{what} works only in MyST; use plain Markdown in notebooks"
     for image in images(cell.source):
         if re.match(r"(?:https?:)?//", image.source):
             yield f"the picture {image.source} is fetched from elsewhere; draw it in the notebook"
@@ -63,13 +63,13 @@ def _code(cell: NotebookNode) -> Iterator[str]:
     if pictures and len(alt.strip()) < ALT:
         yield f"the figure needs an alternative text of {ALT} characters or more in mystnb.image.alt"
     if alt and cell.execution_count and not pictures:
-        yield "has an alternative text and no picture: was one drawn?"
+        yield "has an alternative text but no picture; draw one, or remove the text"
     html = "".join(one["text/html"] for one in data if "text/html" in one)
     if any(not image.alt.strip() for image in images(html)):
         yield "a picture in the HTML output has no alternative text; add one"
     yield from sound.faults(cell)
     if any(output.output_type == "error" for output in cell.outputs) and "raises-exception" not in tags(cell):
-        yield "ended in an error; mend it, or tag it raises-exception where the error is the point"
+        yield "ended in an error; correct it, or tag it raises-exception if it is meant to"
     texts = [output.get("text", "") for output in cell.outputs] + [one.get("text/plain", "") for one in data]
     if match := _VOLATILE.search("\n".join(texts)):
         yield f"the output {match[0]!r} differs from run to run; end the line with ; or print less"
@@ -81,7 +81,7 @@ def _order(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
     for count, (index, cell) in enumerate(code, start=1):
         if cell.get("execution_count") is None:
             yield index, "was not executed; run make chapter"
-            return  # the cells after it would only repeat that
+            return  # the cells after it would only repeat this
         if cell.execution_count != count:
             yield index, f"was executed as number {cell.execution_count}, not {count}; run make chapter"
             return

@@ -1,9 +1,9 @@
-"""Check one chapter: all that concerns it, then a run at smoke scale. Seconds, where `make test` takes minutes.
+"""Run all checks of one chapter, then its cells at smoke scale: seconds, where `make test` takes minutes.
 
     python -m tools.check 05_project/pretraining
     python -m tools.check template
 
-Prints a line for each problem. `CHECKS` is also what the tests check in every notebook.
+Prints a line for each problem. The tests apply the same `CHECKS` to every notebook.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tools import (
 )
 from tools.notebooks import ROOT, TEMPLATE, where
 
-# How nbval runs a notebook here: cells must run, outputs are compared where a tag says so.
+# How nbval runs a notebook: every cell must run; an output is compared where a tag asks for it.
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -56,7 +56,7 @@ class Subject:
 
     @classmethod
     def read(cls, path: Path) -> Subject:
-        """Read it; ValueError, in one line, where it is no notebook."""
+        """Read a notebook; ValueError, with one line, if the file is not one."""
         return cls(path, notebooks.read(path))
 
     @property
@@ -77,7 +77,7 @@ def _numbers(it: Subject) -> list[str]:
     try:
         record = None if it.template else records.load(notebooks.chapter_of(it.path))
     except ValueError:
-        return []  # a matter of the record's own check
+        return []  # the check of the record reports it
     return prose.problems(it.path, it.notebook, record, _bibliography().cited)
 
 
@@ -90,12 +90,12 @@ def _listed(it: Subject) -> list[str]:
 
 
 def listed(text: str) -> list[str]:
-    """The chapters that a page's table or list links to, such as "05_project/pretraining", in its order."""
+    """The chapters to which a table or list links, such as "05_project/pretraining", in its order."""
     return re.findall(r"[*|,-] \[[^]]+\]\((?:\.\./)*notebooks/(\S+)\.ipynb\)", text)
 
 
 def unlisted(chapter: str, root: Path = ROOT) -> list[str]:
-    """Where a reader would look for a chapter and not find it: the contents, and README's table of them."""
+    """Whether the table of contents or the table in README.md lacks a chapter."""
     place = where(notebooks.path_of(chapter, root))
     if chapter not in [one for part in contents.parts(root) for one in part.chapters]:
         return [f"{place}: _toc.yml does not name it; add a line below the page of its part"]
@@ -116,7 +116,7 @@ CHECKS: dict[str, Callable[[Subject], list[str]]] = {
 
 
 class _Failures:
-    """Plugin that writes down in one line each what fails in a notebook, up to the first error."""
+    """Pytest plugin that collects, in one line each, what fails in a notebook, up to the first error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -131,7 +131,7 @@ class _Failures:
         trace = _COLOUR.sub("", getattr(error, "inner_traceback", "") or "").strip()
         last = trace.splitlines()[-1].strip() if trace else ""
         if str(error) == "Cell outputs differ":
-            said = "the output is not the stored one; run make chapter, or drop the tag nbval-check-output"
+            said = "the output is not the stored one; run make chapter, or remove the tag nbval-check-output"
         else:
             said = last if "exception" in str(error) and last else f"{error}"
             item.session.shouldstop = "the cells after an error only repeat it"
@@ -146,7 +146,7 @@ def smoke(path: Path) -> tuple[int, list[str]]:
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
         code = pytest.main([*options, str(path)], plugins=[cell_numbers, failures])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not failures.lines:
-        last = (shown.getvalue().strip().splitlines() or ["no word"])[-1]
+        last = (shown.getvalue().strip().splitlines() or ["no output"])[-1]
         failures.lines.append(f"{where(path)}: could not be run: {last}")
     return failures.cells, failures.lines
 
@@ -160,7 +160,7 @@ def path_for(name: str, root: Path = ROOT) -> Path | None:
 
 
 def check(path: Path) -> tuple[int, list[str]]:
-    """All checks of a notebook and its run at smoke scale; how many, and what they found."""
+    """Run all checks of a notebook, and its cells at smoke scale; how many these were, and what they found."""
     try:
         subject = Subject.read(path)
     except ValueError as error:
@@ -172,13 +172,18 @@ def check(path: Path) -> tuple[int, list[str]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Check a chapter; 1 if there is a problem."""
-    parser = argparse.ArgumentParser(prog="python -m tools.check", description="Check one chapter.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.check", description="Check one chapter and run it at smoke scale."
+    )
     parser.add_argument("chapter", help="such as 05_project/pretraining, or template")
     name = parser.parse_args(arguments).chapter
     began = time.perf_counter()
     path = path_for(name)
     if path is None:
-        print(f"No chapter {name}. There are: {', '.join(notebooks.chapters())}, template.", file=sys.stderr)
+        print(
+            f"There is no chapter {name}. Choose one of: {', '.join(notebooks.chapters())}, template.",
+            file=sys.stderr,
+        )
         return 2
     number, found = check(path)
     for line in found:

@@ -1,6 +1,6 @@
-"""Code cells that only check: they fold on the page and, where it can, in JupyterLab and Colab.
+"""Code cells that only check: they are folded on the page and, where possible, in JupyterLab and Colab.
 
-A cell checks alone when each of its statements is a check or an assignment, and at least half of them are checks.
+A cell only checks if each of its statements is a check or an assignment, and at least half of them are checks.
 A check is a call of `lm.claim`, of `torch.testing` or `np.testing`, an `assert`, or a loop, a condition or a
 `with` around nothing but checks and assignments.
 """
@@ -23,7 +23,7 @@ def checks_alone(source: str) -> bool:
 
 
 def counts(source: str) -> tuple[int, int]:
-    """How many calls of `lm.claim` and how many other checks stand in a cell."""
+    """How many calls of `lm.claim` and how many other checks a cell contains."""
     every = [node for one in _statements(source) for node in ast.walk(one)]
     called = [ast.unparse(node.func) for node in every if isinstance(node, ast.Call)]
     n_asserts = sum(isinstance(node, ast.Assert) for node in every)

@@ -1,4 +1,4 @@
-"""Links of notebooks and citations of pages against the bibliography, `book/references.bib`."""
+"""Compare links of notebooks and citations of pages with the bibliography, `book/references.bib`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Bibliography:
 
     @property
     def cited(self) -> set[str]:
-        """What may stand beside a number: every address, and every key as "cite:KEY"."""
+        """What counts as a source beside a number: every address, and every key as "cite:KEY"."""
         return {*self.addresses, *(f"cite:{key}" for key in self.keys)}
 
 
@@ -76,23 +76,23 @@ def _faults(path: Path, targets: list[str], entries: Bibliography) -> list[str]:
             continue  # a role, which tools.cells reports
         if parts.scheme in ("http", "https"):
             if target not in entries.addresses and parts.hostname not in _OWN:
-                found.append(f"{target} is the url of no entry in {where(BIBLIOGRAPHY)}; add one")
+                found.append(f"{target} is not the url of any entry in {where(BIBLIOGRAPHY)}; add one")
         elif parts.scheme:
             found.append(f"{target} is neither http(s) nor a file of the book")
         elif file := unquote(urldefrag(target).url):
             whole = (path.parent / file).resolve()
             generated = whole.is_relative_to(ROOT / "book" / "generated")
             if not generated and not (whole.is_relative_to(ROOT) and whole.exists()):
-                found.append(f"the link to {file} leads to no file of the book; mend it")
+                found.append(f"the link to {file} does not lead to a file of the book; correct it")
     return found
 
 
 def page_problems(path: Path, entries: Bibliography, text: str | None = None) -> list[str]:
-    """Keys that a page cites and the bibliography does not have."""
+    """Keys that a page cites but the bibliography does not have."""
     text = path.read_text(encoding="utf-8") if text is None else text
     cited = [link.removeprefix("cite:") for link in links(text) if link.startswith("cite:")]
     return [
-        f"{where(path)}: {{cite}} names {key}, which is no key in {where(BIBLIOGRAPHY)}; add it"
+        f"{where(path)}: {{cite}} names {key}, which is not a key in {where(BIBLIOGRAPHY)}; add it"
         for key in dict.fromkeys(cited)
         if key not in entries.keys
     ]

@@ -2,7 +2,7 @@
 
     python -m tools.contents
 
-writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`; `make format` does so, too. The lists on
+writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`; `make format` does this too. The lists on
 the pages of the book are written to `book/generated/parts/` when the book is rendered, and included from there.
 """
 
@@ -69,7 +69,7 @@ def _question(root: Path, page: str) -> str:
 
 
 def promise(notebook: NotebookNode) -> str:
-    """What a reader can do after a chapter, without the sentence's beginning: "train a GPT …"."""
+    """What a reader can do after a chapter, without the beginning of the sentence: "train a GPT …"."""
     blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip())
     sentence = " ".join(blocks[1].split()) if len(blocks) > 1 else ""
     return sentence.removeprefix(PROMISE)

@@ -1,4 +1,4 @@
-"""Virtual environments beside this one that see a part of what is installed here, so that nothing is fetched twice."""
+"""Virtual environments that can use some of what is installed in this one, so that nothing is fetched twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 
 def with_requirements(names: Collection[str]) -> set[str]:
-    """Distributions and all that they require here, by their names on PyPI in normal form."""
+    """Distributions and, recursively, their requirements, by their names on PyPI in normal form."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -28,12 +28,12 @@ def with_requirements(names: Collection[str]) -> set[str]:
 
 
 def beside(folder: Path, names: Collection[str], without: Collection[str] = ()) -> Path:
-    """Make an environment in ``folder`` that sees ``names`` with what they require, and nothing else of this one.
+    """Make an environment in ``folder`` that sees ``names`` and their requirements, and nothing else of this one.
 
     Args:
         folder: a new or empty one.
         names: of distributions that are installed here.
-        without: distributions that it shall not see though they are required.
+        without: distributions that it must not see although they are required.
 
     Returns:
         its interpreter.
@@ -64,7 +64,7 @@ def show(name: str, seen: Path) -> None:
 def outside(
     python: Path, *arguments: str | Path, extra: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run an environment's interpreter in its own folder, outside of the checkout and without this one's settings."""
+    """Run an environment's interpreter in its own folder, outside the checkout and without this one's settings."""
     hidden = ("PYTHONPATH", "VIRTUAL_ENV")
     environment = {key: value for key, value in os.environ.items() if key not in hidden} | dict(extra or {})
     command = [str(python), *map(str, arguments)]

@@ -1,12 +1,12 @@
 """Run chapters with papermill, in parallel over the cores, and write their outputs and records.
 
-    python -m tools.execute --stale            the chapters whose record is not current
+    python -m tools.execute --stale            the chapters whose record is out of date
     python -m tools.execute --all              every chapter
     python -m tools.execute 05_project/pretraining …
 
-Each notebook runs in a process of its own with one thread: two notebooks side by side finish earlier than one
-after the other with two threads, and one thread adds up in the same order every time. What the chapters need and is
-missing is fetched before.
+Each notebook runs in a process of its own with one thread: two notebooks in parallel finish earlier than one after
+the other with two threads, and one thread always adds numbers in the same order. Packages and data that the chapters
+need are installed first where they are missing.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def run(
     time_limit: float = TIME_LIMIT,
     root: Path = ROOT,
 ) -> Run:
-    """Run one chapter from nothing, leaving its notebook as it is.
+    """Run one chapter from its first cell to its last, leaving its notebook as it is.
 
     Args:
         chapter: such as "05_project/pretraining".
@@ -95,11 +95,11 @@ def run(
         )
     except subprocess.TimeoutExpired:
         raise ExecutionError(
-            f"{chapter}: stopped after {time_limit:.0f} s, the limit of a notebook."
+            f"{chapter}: stopped after {time_limit:.0f} s, the limit for a notebook."
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["ended without a word"])[-1]
-        raise ExecutionError(f"{chapter}: {last} (the notebook up to there: {notebooks.where(output)})")
+        last = (done.stderr.strip().splitlines() or ["ended without an error message"])[-1]
+        raise ExecutionError(f"{chapter}: {last} (the notebook as far as it ran: {notebooks.where(output)})")
     measured = json.loads(done.stdout.splitlines()[-1])
     return Run(output, _record(chapter, output, measured, root))
 
@@ -159,7 +159,7 @@ def execute(chapters: list[str]) -> list[str]:
 
 
 def announce(chapters: list[str]) -> None:
-    """Say what will run and how long it took last time."""
+    """Print what will run and how long it took last time."""
     for chapter in chapters:
         record = records.load(chapter)
         last = f"{record['seconds']:.0f} s last time" if record else "for the first time"
@@ -173,12 +173,12 @@ def main() -> None:
     )
     parser.add_argument("chapter", nargs="*", help="such as 05_project/pretraining")
     parser.add_argument("--all", action="store_true", help="every chapter")
-    parser.add_argument("--stale", action="store_true", help="the chapters whose record is not current")
+    parser.add_argument("--stale", action="store_true", help="the chapters whose record is out of date")
     asked = parser.parse_args()
     began = time.perf_counter()
     every = notebooks.chapters()
     if unknown := sorted(set(asked.chapter) - set(every)):
-        sys.exit(f"No chapter {', '.join(unknown)}. There are: {', '.join(every)}.")
+        sys.exit(f"There is no chapter {', '.join(unknown)}. Choose from: {', '.join(every)}.")
     chosen = (
         every if asked.all else [c for c in every if records.staleness(c)] if asked.stale else asked.chapter
     )

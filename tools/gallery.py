@@ -1,7 +1,7 @@
-"""The page of all chapters as cards, each with its own picture, and the picture for whoever links to a chapter.
+"""The page of all chapters as cards, each with a picture, and the picture that sites show for a link to a chapter.
 
 A chapter's picture is the first that its notebook draws, or that of the cell with the metadata
-`{"page_picture": true}`. It is scaled down to at most 40 kB; its alternative text is the cell's.
+`{"page_picture": true}`. It is reduced to at most 40 kB; its alternative text is the cell's.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PICTURES = "pictures"  # folder beside the page
 INTRODUCTION = """\
 # All chapters
 
-Each card leads to a chapter: what you can do afterwards, how long it runs and what memory it needs. The pictures
-are drawn by the chapters themselves."""
+Each card leads to a chapter and says what you can do afterwards, how long the chapter runs and how much memory it
+needs. The pictures are drawn by the chapters themselves."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Picture:
 
 
 def picture(notebook: NotebookNode) -> Picture | None:
-    """The picture that stands for a chapter, None where it draws none."""
+    """The picture that represents a chapter, None if it draws none."""
     cells = [cell for cell in notebook.cells if "solution" not in notebooks.tags(cell)]
     for cell in sorted(cells, key=lambda cell: not cell.metadata.get("page_picture")):
         for output in cell.get("outputs", []):
@@ -74,7 +74,7 @@ def _saved(image: Image.Image, **options: Any) -> bytes:
 
 
 def write_pictures(chapters: dict[str, NotebookNode], folder: Path) -> dict[str, Path]:
-    """Write the chapters' pictures where they changed, remove those of no chapter; their files by chapter."""
+    """Write the chapters' pictures that changed and delete those of chapters that are gone; the files by chapter."""
     files = {}
     for chapter, notebook in chapters.items():
         if found := picture(notebook):
@@ -134,7 +134,7 @@ def parts(root: Path) -> list[tuple[str, list[str]]]:
 def add_picture_for_links(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Name the chapter's picture to sites that show a link with one; that takes the book's public address."""
+    """Name the chapter's picture for sites that show links with pictures, if the book has a public address."""
     address = app.config.html_baseurl
     name = pagename.removeprefix("notebooks/").replace("/", "-")
     for file in Path(app.srcdir, "book", "generated", PICTURES).glob(f"{name}.*"):

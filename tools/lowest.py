@@ -2,11 +2,12 @@
 
     python -m tools.lowest [--torch-index https://download.pytorch.org/whl/cpu] [TEST …]
 
-An environment of its own is made in `_build/lowest`: what the library and its extras ask for with `>=` is installed in
-just that version, what comes along in the newest that fits. Python is the one that runs this. torch is the one that is
-here, unless an index is named, from which its own lower bound is taken: a torch is large, and old ones exist only where
-PyTorch keeps them. So without the index nothing is said about torch's bound. The user's cache is an empty one: weights
-that a newer transformers has converted would hide that an old one cannot.
+A separate environment is made in `_build/lowest`. What the library and its extras require with `>=` is installed in
+exactly that version; indirect dependencies are installed in the newest version that fits. Python is the one that runs
+this program. torch is the installed one, unless an index is named from which to take torch's own lower bound: torch is
+large, and PyTorch keeps old versions only on its own index. Without the index, torch's lower bound is not tested. The
+user's cache is replaced by an empty one: weights that a newer transformers has converted would hide that an old one
+cannot.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ TOOLS = ("pytest", "pytest-xdist", "hypothesis", "playwright", "axe-playwright-p
 
 
 def bounds(root: Path = ROOT) -> dict[str, str]:
-    """The lower bound of everything that the library and its extras ask for."""
+    """The lower bound of everything that the library and its extras require."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     required = [Requirement(line) for lines in lists for line in lines]
@@ -57,10 +58,10 @@ def environment(folder: Path, torch_index: str | None) -> Path:
 
 
 def show_data(seen: Path) -> None:
-    """Show the environment the data packages that are installed here, which hold nothing to be imported."""
+    """Let the environment see the installed data packages, which contain nothing to import."""
     for entry in registry().values():
         if entry["package"] in bounds():
-            continue  # a library that comes with data is there in its own lowest version
+            continue  # a library that carries data is installed in its own lowest version
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             environments.show(entry["package"], seen)
 
@@ -69,7 +70,7 @@ def main() -> int:
     """Command line, see the module's docstring."""
     about = "Run the library's tests with the oldest packages that pyproject.toml allows."
     parser = argparse.ArgumentParser(prog="python -m tools.lowest", description=about)
-    parser.add_argument("--torch-index", help="take torch's lower bound, too, from this index")
+    parser.add_argument("--torch-index", help="install torch's lower bound, too, from this index")
     parser.add_argument(
         "test", nargs="*", default=TESTS, help="files or folders; without any, all of the library"
     )

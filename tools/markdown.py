@@ -1,7 +1,7 @@
-"""Markdown as the book reads it: its blocks, its pictures, and what only MyST knows.
+"""Markdown as the book reads it: its blocks, its pictures, and the syntax that only MyST knows.
 
 Notebooks and pages are parsed with the plugins that the book itself uses, so that code, formulas and
-comments are told from prose the same way.
+comments are distinguished from prose in the same way.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mdit_py_plugins.myst_blocks import myst_block_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 from mdit_py_plugins.substitution import substitution_plugin
 
-LINK = "\ue001"  # stands in a plain text for what a link points to
+LINK = "\ue001"  # represents the target of a link in a plain text
 
 # Directives whose body is not prose.
 NOT_PROSE = {"code", "code-block", "code-cell", "literalinclude", "math", "mermaid", "eval-rst", "raw"}
@@ -109,7 +109,7 @@ def _inline(tokens: list[Token]) -> Iterator[Token]:
 
 
 def myst_only(text: str) -> list[str]:
-    """Say what in a text is MyST's own and would show as raw text in JupyterLab or on GitHub."""
+    """What in a text works only in MyST and would appear as raw text in JupyterLab or on GitHub."""
     found = [MYST_ONLY[token.type] for token in _inline(blocks(text)) if token.type in MYST_ONLY]
     fences = [token.info.strip() for token in blocks(text) if token.type == "fence"]
     return found + [f"a directive {info}" for info in fences if info.startswith("{")]

@@ -1,9 +1,9 @@
-"""What chapters need: the packages of their part and their data, as their set-up cells say; fetched where missing.
+"""Install what chapters need and is missing: the packages of their part and their data, as their set-up cells say.
 
     python -m tools.needs --all               everything that any chapter and the tests need
-    python -m tools.needs 05_project/app …    what some chapters or studies need
+    python -m tools.needs 05_project/app …    what these chapters or studies need
 
-`tools.execute` calls this for the chapters that it runs, so a fresh machine fetches for those alone.
+`tools.execute` calls this for the chapters that it runs, so that a fresh machine fetches only what these need.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tools import notebooks
 from tools.notebooks import ROOT, tags
 
 _VALUE = re.compile(r"^(REPOSITORY|EXTRA|DATA) = .*$", re.M)
-_OF_LIBRARY = re.compile(r"\S+ of (\S+) \S+")  # data that comes inside a library, as records note it
+_OF_LIBRARY = re.compile(r"\S+ of (\S+) \S+")  # data that a library carries, as records write it
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,24 @@ def problems(path: Path, notebook: NotebookNode) -> list[str]:
         return [str(error)]
     found = []
     if form(source) != template_form():
-        found.append("must be the template's set-up cell; only the values of its capital names may differ")
+        found.append(
+            "must be the template's set-up cell; only the values of EXTRA, DATA and REPOSITORY may differ"
+        )
     part = re.match(r"\d\d(?=_)", path.parent.name)
     extra = f"part{int(part[0])}" if part else needs.extra
     if needs.extra != extra:
-        found.append(f'must say `EXTRA = "{extra}"`, as the chapter is of that part')
+        found.append(f'must say `EXTRA = "{extra}"`, because the chapter belongs to that part')
     elif extra not in setup.extras():
         found.append(f"the extra {extra} is not in pyproject.toml; add it there")
     if unknown := sorted(set(needs.data) - registry.registry().keys()):
-        found.append(f"DATA names {', '.join(unknown)}, which data/registry.toml does not have")
+        found.append(
+            f"DATA names {', '.join(unknown)}, not in data/registry.toml; add it there or correct the name"
+        )
     return found
 
 
 def uncovered(needs: Needs, record: dict[str, Any]) -> list[str]:
-    """Data that a chapter has read, by its record, and that its set-up cell does not install."""
+    """Data that a chapter has read, according to its record, but that its set-up cell does not install."""
     installed = {required.name for required in setup.extras()[needs.extra]}
     found = []
     for entry in record["data"]:
@@ -115,7 +119,7 @@ def uncovered(needs: Needs, record: dict[str, Any]) -> list[str]:
 
 
 def provide(chapters: Iterable[str], root: Path = ROOT) -> None:
-    """Fetch what is missing of what some chapters need.
+    """Install what is missing of what some chapters need.
 
     Raises:
         SetupError, DataError: if something is unknown or cannot be fetched.
@@ -126,7 +130,7 @@ def provide(chapters: Iterable[str], root: Path = ROOT) -> None:
 
 
 def fetch(extras: Iterable[str], data: Iterable[str]) -> None:
-    """Fetch what is missing of some extras and data sets, and say what that added and how large it is."""
+    """Install what is missing of some extras and data sets, and print what was added and its size."""
     began, before = time.perf_counter(), _installed()
     setup.provide(extras, data)
     added = {name: version for name, version in _installed().items() if name not in before}
@@ -139,8 +143,8 @@ def fetch(extras: Iterable[str], data: Iterable[str]) -> None:
         if size >= 5e5
     )
     print(
-        f"Added {len(added)} packages, {sum(sizes.values()) / 1e6:.0f} MB on the disk, "
-        f"in {time.perf_counter() - began:.0f} s: {listed or 'all small'}",
+        f"Added {len(added)} packages, {sum(sizes.values()) / 1e6:.0f} MB on disk, "
+        f"in {time.perf_counter() - began:.0f} s: {listed or 'all of them small'}",
         flush=True,
     )
 
@@ -163,14 +167,14 @@ def chapter_of(name: str) -> str:
     every = notebooks.chapters()
     found = [chapter for chapter in every if name == chapter or name.startswith(f"{chapter}_")]
     if not found:
-        raise ValueError(f"No chapter {name}. There are: {', '.join(every)}.")
+        raise ValueError(f"There is no chapter or study {name}. Chapters: {', '.join(every)}.")
     return max(found, key=len)
 
 
 def main() -> None:
     """Command line, see the module's docstring."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.needs", description="Fetch what chapters need and what is missing."
+        prog="python -m tools.needs", description="Install what chapters need and is missing."
     )
     parser.add_argument("chapter", nargs="*", help="such as 05_project/pretraining")
     parser.add_argument("--all", action="store_true", help="what all chapters and the tests need")

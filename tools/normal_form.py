@@ -14,7 +14,7 @@ from tools.check_cells import checks_alone
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 FOLDED = {"setup", "parameters", "settings", "solution", "checks"}  # tags of cells that open folded
-DECIDED = {"settings", "checks"}  # those of them that a cell's code decides
+DECIDED = {"settings", "checks"}  # those of them that depend only on the cell's code
 START = re.compile(r"\blm\.start\(\s*SCALE,\s*SEED\b")  # what a chapter's cell of settings calls
 KEPT = ("mystnb", "source_note", "audio", "page_picture")  # metadata that the book reads
 SURVEY = "What the survey says"  # heading of the last section, which JupyterLab folds
@@ -23,8 +23,8 @@ SURVEY = "What the survey says"  # heading of the last section, which JupyterLab
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """A copy in normal form: settled metadata, stable cell ids, merged streams, counts from 1 to n.
 
-    Counts that do not grow from cell to cell are left alone, as the cells were not run in their order
-    (see `tools.structure`). Outputs stay, except streams without text.
+    Execution counts that do not increase from cell to cell are left alone: they show that the cells were not run in
+    order (see `tools.cells`). Outputs stay, except streams without text.
     """
     result = copy.deepcopy(notebook)
     result.nbformat, result.nbformat_minor = 4, 5
@@ -63,7 +63,7 @@ def _metadata(cell: NotebookNode) -> NotebookNode:
 
 
 def _tags(cell: NotebookNode) -> list[str]:
-    """The cell's tags; "settings" and "checks" are decided by its code, here and nowhere else."""
+    """The cell's tags; "settings" and "checks" are set here, and only here, according to its code."""
     old = list(dict.fromkeys(cell.metadata.get("tags", [])))
     if cell.cell_type != "code":
         return old
@@ -78,7 +78,7 @@ def _tags(cell: NotebookNode) -> list[str]:
 
 
 def _cell_id(cell: NotebookNode, seen: set[str]) -> str:
-    """The cell's id, or a new one from its text where it has none of its own."""
+    """The cell's id, or a new one made from its text if it has none or shares one."""
     name = cell.get("id", "")
     count = 0
     while not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name in seen:
@@ -88,7 +88,7 @@ def _cell_id(cell: NotebookNode, seen: set[str]) -> str:
 
 
 def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring outputs of one stream and leave out those without text."""
+    """Join consecutive outputs of one stream and leave out those without text."""
     merged: list[NotebookNode] = []
     for output in outputs:
         if output.output_type == "stream" and not output.text:

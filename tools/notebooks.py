@@ -1,6 +1,6 @@
 """Notebooks as files: where they are, how they are read, written and brought into their one normal form.
 
-`python -m tools.notebooks` rewrites them, with `--check` it only says which would change.
+`python -m tools.notebooks` rewrites them; with `--check` it only lists those that are not in normal form.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def chapters(root: Path = ROOT) -> list[str]:
 
 
 def where(path: Path, cell: int | None = None) -> str:
-    """How a problem names its place; cells count from 0, Markdown and code together."""
+    """How messages name a place; cells count from 0, Markdown and code together."""
     place = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.as_posix()
     return place if cell is None else f"{place} cell {cell}"
 
@@ -59,7 +59,7 @@ def title(notebook: NotebookNode) -> str:
 
 
 def read(path: Path) -> NotebookNode:
-    """Read a notebook as it is: nothing is added and no part is checked but the version of its format."""
+    """Read a notebook as it is: nothing is added, and only the version of its format is checked."""
     return _parse(path.read_text(encoding="utf-8"), path)
 
 
@@ -79,13 +79,13 @@ def write(path: Path, notebook: NotebookNode) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Write a file aside, then move it into place."""
+    """Write a temporary file, then move it into place."""
     with aside(path) as place:
         place.write_text(text, encoding="utf-8")
 
 
 def formatted(text: str, path: Path) -> str:
-    """The text that a notebook's file should hold: normal form, code formatted and mended by ruff."""
+    """The text that a notebook's file should contain: normal form, code formatted and corrected by ruff."""
     text = nbformat.v4.writes(normalise(_parse(text, path))) + "\n"
     for command in (["check", "--fix-only", "--quiet"], ["format", "--quiet"]):
         text = _ruff([*command, "--stdin-filename", str(path), "-"], text)
@@ -104,12 +104,14 @@ def problems(path: Path) -> list[str]:
     """What keeps a notebook's file from being in normal form."""
     text = path.read_text(encoding="utf-8")
     try:
-        found = [] if formatted(text, path) == text else [f"{where(path)}: not normalised; run make format"]
+        found = (
+            [] if formatted(text, path) == text else [f"{where(path)}: not in normal form; run make format"]
+        )
     except ValueError as error:
         return [str(error)]
     for fault in json.loads(_ruff(["check", "--quiet", "--output-format=json", str(path)])):
         place = f"{where(path, fault['cell'] - 1)} line {fault['location']['row']}"  # ruff counts from 1
-        found.append(f"{place}: {fault['message']} ({fault['code']}); mend it")
+        found.append(f"{place}: {fault['message']} ({fault['code']}); correct it")
     return found
 
 

@@ -21,7 +21,7 @@ _NUMBER = re.compile(
 )
 _SCALES = {"k": 3, "K": 3, "thousand": 3, "M": 6, "million": 6, "B": 9, "billion": 9, "trillion": 12}
 
-# Words that hold a digit: GPT-2, SmolLM2-135M, CC-BY-4.0. And what makes the decimal after it a name.
+# Words that contain a digit: GPT-2, SmolLM2-135M, CC-BY-4.0. And words after which a decimal is part of a name.
 _NAME = re.compile(r"(?<![\w.])[^\W\d]+(?:-[^\W\d]+)*-?\d[\w.-]*")
 _NAMED = re.compile(
     r"""(?:\b(?:sections?|chapters?|figures?|tables?|equations?|eqs?\.|figs?\.|versions?|releases?)|§|
@@ -42,7 +42,7 @@ class Number:
     factor: int  # 1,000,000 in "1.1 million", else 1
     unit: Unit | None
     result: bool  # whether it must be claimed or cited
-    start: int = field(default=0, compare=False)  # where it stands in the passage
+    start: int = field(default=0, compare=False)  # position in the passage
 
     def agrees(self, value: float, unit: str) -> bool:
         """Whether a claim's value, rounded to the printed digits, is this number."""

@@ -2,7 +2,7 @@
 
     python -m tools.pages
 
-The pages lie in `book/generated/`, are not committed, and are written again only when they change.
+The pages are in `book/generated/`, are not committed, and are rewritten only if they change.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ RECORDS_INTRODUCTION = """\
 
 Each chapter has a record, written when it was last executed. The numbers on this page come from these
 records, and so do the numbers in the text of the chapters: a test compares them. A chapter runs on one core of
-a processor, without a GPU; other machines are faster or slower. A claim has bounds, within which the
-text stays true."""
+a processor, without a GPU; other machines are faster or slower. The bounds of a claim are those within which the
+text remains true."""
 
 STUDIES_INTRODUCTION = """\
 A study is a run over many seeds or settings, too long for a chapter, whose rows are stored with the book. When code
 that it uses changes, its two cheapest rows and two drawn at random are computed again and compared with the stored
-ones; if they differ, the study is run anew. Rows are counted from 0."""
+ones; if they differ, the whole study is run again. Rows are counted from 0."""
 
 AUDIT_INTRODUCTION = """\
 # What the article says and what holds
@@ -59,7 +59,7 @@ def literal(text: str) -> str:
 
 
 def short_name(data: str) -> str:
-    """Name of a data set without its package and version, which stand below the chapter's claims."""
+    """Name of a data set without its package and version, which are given below the chapter's claims."""
     return re.split(r" of | (?=\d)", data)[0]
 
 
@@ -69,7 +69,7 @@ def link(title: str, chapter: str) -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table; a column whose heading ends in a colon is set to the right."""
+    """A Markdown table; a column whose heading ends in a colon is aligned right."""
     names = list(head)
     rule = ["---:" if name.endswith(":") else "---" for name in names]
     lines = [[name.rstrip(":") for name in names], rule, *rows]
@@ -108,7 +108,7 @@ def records_page(
 
 
 def _studies(stored: list[dict[str, Any]]) -> list[str]:
-    """The studies: where they were run, what of them was computed again since, and when."""
+    """The studies: where they were run, which rows have been computed again since, and when."""
     rows = []
     for study in stored:
         verified = "not since"

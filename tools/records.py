@@ -1,8 +1,9 @@
-"""Records of the chapters' runs: where they are, whether they are sound, whether they are still current.
+"""Records of the chapters' runs: where they are, whether they match their notebooks, whether they are up to date.
 
-A record is sound when the notebook's own code, printed claims and outputs are those of the record. It is current
-when, besides, nothing that the run used has changed since: library files, pinned packages, data, rows of studies. If
-not, `make book` executes the chapter again, and `make verify` sees whether its claims are still the same.
+A record matches its notebook if the notebook's code, printed claims and outputs are those of the record. It is up to
+date if, in addition, nothing that the run used has changed since: library files, pinned packages, data, rows of
+studies. If it is not, `make book` executes the chapter again, and `make verify` checks whether its claims are still
+the same.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "peak_memory_gb": (int, float), "data": list, "versions": dict, "hashes": dict, "claims": list,
 }  # fmt: skip
 CLAIM = {"name", "value", "low", "high", "unit"}
-# "timed" where the clock has a part in it; where it is known, "spread": low, high, seeds
+# "timed" if the value depends on the clock; "spread" (low, high, seeds) if it is known
 MORE_OF_CLAIM = {"timed", "spread"}
 
 
@@ -37,7 +38,7 @@ def path(chapter: str, root: Path = ROOT) -> Path:
 
 
 def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
-    """A chapter's record, None where there is none; ValueError where it is not one."""
+    """A chapter's record, None if there is none; ValueError if the file is not a record."""
     file = path(chapter, root)
     if not file.exists():
         return None
@@ -45,7 +46,7 @@ def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
         record = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         record = None
-    wrong = _wrong_fields(record) if isinstance(record, dict) else ["all"]
+    wrong = _wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
     if wrong:
         raise ValueError(f"{where(file)}: {wrong[0]} is missing or wrong; run make chapter CH={chapter}")
     return record
@@ -79,7 +80,9 @@ def orphans(root: Path = ROOT) -> list[str]:
     """Records whose notebook is gone."""
     known = {path(chapter, root) for chapter in notebooks.chapters(root)}
     files = sorted(root.glob("data/records/**/*.json"))
-    return [f"{where(file)}: no such chapter; delete it" for file in files if file not in known]
+    return [
+        f"{where(file)}: there is no such chapter; delete the record" for file in files if file not in known
+    ]
 
 
 def code_hash(notebook: NotebookNode) -> str:
@@ -99,7 +102,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def staleness(chapter: str, root: Path = ROOT) -> list[str]:
-    """Why a chapter's record is not current; empty where it is."""
+    """Why a chapter's record is out of date; empty if it is up to date."""
     try:
         record = load(chapter, root)
     except ValueError as error:
@@ -110,15 +113,15 @@ def staleness(chapter: str, root: Path = ROOT) -> list[str]:
 
 
 def own_changes(chapter: str, record: dict[str, Any], root: Path = ROOT) -> list[str]:
-    """What in the notebook itself is not as its record has it, code or outputs: only a run mends that."""
+    """Code or outputs of the notebook that differ from its record; only a new run can correct this."""
     notebook = notebooks.read(notebooks.path_of(chapter, root))
     if record["hashes"]["code"] != code_hash(notebook):
         return ["the notebook's code changed"]
     recorded = record["hashes"].get("outputs")
     if recorded is None:
-        return ["its record is of an older form"]
+        return ["its record has an older format"]
     return [
-        f"the output of cell {cell} is not that of the run" for cell in _other_outputs(notebook, recorded)
+        f"the output of cell {cell} is not the recorded one" for cell in _other_outputs(notebook, recorded)
     ]
 
 
@@ -135,19 +138,19 @@ def _other_outputs(notebook: NotebookNode, recorded: list[str]) -> list[int]:
 
 
 def used_changes(record: dict[str, Any], root: Path = ROOT) -> list[str]:
-    """What a run used and what has changed since; it may have changed no number."""
+    """What a run used that has changed since; the numbers may still be the same."""
     changed = provenance.changed(record["hashes"]["library"])
     library = provenance.library_root()
     reasons = [f"the library's {it} {'changed' if (library / it).exists() else 'is gone'}" for it in changed]
     reasons += pins.changes(record["versions"], record["data"], root)
     for name, old in record["hashes"].get("studies", {}).items():
         if studies.fingerprint(name, root) != old:
-            reasons.append(f"the study {name} has other rows")
+            reasons.append(f"the rows of the study {name} changed")
     return reasons
 
 
 def check(chapter: str, root: Path = ROOT) -> list[str]:
-    """What in a record does not fit its notebook; changes of what it used are left to `staleness`."""
+    """Where a record does not match its notebook; changes of what the run used are left to `staleness`."""
     place, again = where(path(chapter, root)), f"run make chapter CH={chapter}"
     try:
         record = load(chapter, root)
@@ -180,10 +183,10 @@ def _line(claim: dict[str, Any]) -> str:
 def _claims(notebook: NotebookNode, claims: list[dict[str, Any]]) -> list[str]:
     found = []
     names = Counter(claim["name"] for claim in claims)
-    found += [f"the claim “{name}” is there {count} times" for name, count in names.items() if count > 1]
+    found += [f"the claim “{name}” appears {count} times" for name, count in names.items() if count > 1]
     for claim in claims:
         if not claim["low"] <= claim["value"] <= claim["high"]:
             found.append(f"the claim “{claim['name']}” is outside its bounds")
     recorded, printed = Counter(_line(claim) for claim in claims), Counter(printed_claims(notebook))
-    found += [f"“{line}” is recorded and not printed" for line in recorded - printed]
-    return found + [f"“{line}” is printed and not recorded" for line in printed - recorded]
+    found += [f"“{line}” is recorded but not printed" for line in recorded - printed]
+    return found + [f"“{line}” is printed but not recorded" for line in printed - recorded]

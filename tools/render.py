@@ -2,8 +2,8 @@
 
     python -m tools.render
 
-Any warning is an error, shown as Sphinx words it. After a failure the next run reads all pages again, so that
-no warning is lost because its page was read before.
+Any warning counts as an error and is shown in Sphinx's words. After a failure the next run reads all pages again, so
+that no warning is lost because its page has already been read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def build(root: Path) -> bool:
-    """Build the book as `jupyter-book build -W -n --keep-going` does, in this process: that saves seconds."""
+    """Build the book as `jupyter-book build -W -n --keep-going` does, but in this process, which saves seconds."""
     from jupyter_book.sphinx import build_sphinx
     from sphinx.util.console import color_terminal, nocolor
 
@@ -47,7 +47,7 @@ def build(root: Path) -> bool:
 
 
 def _new_look(root: Path) -> bool:
-    """Whether a style sheet, script or picture is new: Sphinx copies none while no page has changed."""
+    """Whether a style sheet, script or picture changed: Sphinx copies these only if a page has changed."""
     sources = root / "book" / "_static"
     names = [path.relative_to(sources).as_posix() for path in sources.rglob("*") if path.is_file()]
     _, changed, missing = filecmp.cmpfiles(
@@ -57,7 +57,7 @@ def _new_look(root: Path) -> bool:
 
 
 def main(root: Path = ROOT) -> int:
-    """Write the generated pages, build the book, say how long each took and where it is."""
+    """Write the generated pages and build the book; print how long each took and where the book is."""
     start = time.perf_counter()
     try:
         written = pages.write(root) + contents.write(root)
@@ -68,7 +68,7 @@ def main(root: Path = ROOT) -> int:
     print(f"Generated pages: {written} changed, {pages_done - start:.1f} s", flush=True)
     print("Rendering (a few seconds; longer the first time) …", flush=True)
     if not build(root):
-        print("The book was not rendered: mend what the warnings above name.", file=sys.stderr)
+        print("The book was not rendered: correct what the warnings above name.", file=sys.stderr)
         return 1
     print(f"Rendered in {time.perf_counter() - pages_done:.1f} s: {root / '_build' / 'html' / 'index.html'}")
     return 0

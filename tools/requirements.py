@@ -1,7 +1,7 @@
-"""Exact versions in `requirements/`: what the book is run, checked and rendered with.
+"""Exact versions in `requirements/`, with which the book is run, checked and rendered.
 
-`notebooks.txt` is what every notebook runs with, `partN.txt` what the chapters of one part need besides, `tools.txt`
-what executes, checks and renders, and `constraints.txt` all that comes along with these.
+`notebooks.txt` is what every notebook runs with, `partN.txt` what the chapters of one part need in addition,
+`tools.txt` what executes, checks and renders, and `constraints.txt` pins the indirect dependencies of all of these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chapters run again at laptop scale against their records: stale ones in every test, the others in turn, weekly."""
+"""Chapters to run again at laptop scale and compare with their records: stale ones in each test, others weekly."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tools.notebooks import ROOT
 
 
 def stale(root: Path = ROOT) -> list[str]:
-    """Chapters whose record is not current."""
+    """Chapters whose record is out of date."""
     return [chapter for chapter in notebooks.chapters(root) if records.staleness(chapter, root)]
 
 
 def due(week: int, seconds: float = 1800, root: Path = ROOT) -> list[str]:
-    """The week's group of the chapters whose record is current, which fills the seconds.
+    """This week's group of the chapters whose record is up to date, as many as fit into the seconds.
 
-    The groups follow each other from week to week, so that each chapter's turn comes as often as any other's.
+    The groups take turns from week to week, so that every chapter is run equally often.
     """
     left = set(stale(root))
     current = [chapter for chapter in notebooks.chapters(root) if chapter not in left]
@@ -38,8 +38,8 @@ def differences(chapter: str, folder: Path, root: Path = ROOT) -> list[str]:
     found = []
     for what in ("claims", "data"):
         old, new = _facts(record, what), _facts(again, what)
-        found += [f"{chapter}: the record has {it}, the run has not" for it in old if it not in new]
-        found += [f"{chapter}: the run has {it}, the record has not" for it in new if it not in old]
+        found += [f"{chapter}: only the record has {it}" for it in old if it not in new]
+        found += [f"{chapter}: only the run has {it}" for it in new if it not in old]
     return found
 
 
@@ -50,7 +50,7 @@ def _facts(record: dict[str, Any], what: str) -> list[str]:
 
 
 def seconds_of(chapter: str, root: Path = ROOT) -> float:
-    """What a chapter took when its record was made; 90, the longest that is usual, where that is unknown."""
+    """How many seconds a chapter took when its record was made; if that is unknown 90, the usual limit."""
     try:
         record = records.load(chapter, root)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Sound in a chapter: what a cell must say of it, and how the page shows it.
+"""Sound in a chapter: what a cell must say about it, and how the page shows it.
 
-`IPython.display.Audio(samples, rate=16_000)` plays in JupyterLab, on Colab and on the page, from data that lies in the
-notebook. The cell's metadata say what one hears and whose it is:
+`IPython.display.Audio(samples, rate=16_000)` plays in JupyterLab, on Colab and on the page, from data that is stored in
+the notebook. The cell's metadata say what is heard and who made it:
 
     {"audio": {"transcript": "Words, or what the sound is.", "source": "Who made it, licence."}}
 """
@@ -29,20 +29,20 @@ def faults(cell: NotebookNode) -> Iterator[str]:
     players = "".join(one["text/html"] for one in data if _PLAYER.search(one.get("text/html", "")))
     count = len(_PLAYER.findall(players))
     if any(kind.startswith("audio/") for one in data for kind in one):
-        yield "puts out a sound that browsers cannot show; use IPython.display.Audio"
+        yield "has a sound that browsers cannot play; use IPython.display.Audio"
     if said and cell.execution_count and not count:
-        yield "has metadata for a sound and plays none: was one made?"
+        yield "has metadata for a sound but plays none; play one, or remove the metadata"
     if not count:
         return
     if count > 1:
-        yield f"plays {count} sounds, which share one transcript; one cell a sound"
-    for name, meaning in {"transcript": "what one hears", "source": "who made it and its licence"}.items():
+        yield f"plays {count} sounds, which would share one transcript; use one cell for each sound"
+    for name, meaning in {"transcript": "what is heard", "source": "who made it and its licence"}.items():
         if not str(said.get(name, "")).strip():
             yield f"the sound needs audio.{name} in the cell's metadata: {meaning}"
     if match := _ELSEWHERE.search(players):
         yield f"the sound {match[1][:60]} is fetched from elsewhere; embed it"
     if "autoplay" in players:
-        yield "the sound starts by itself; leave autoplay off"
+        yield "the sound starts by itself; switch autoplay off"
     largest = max((len(base64.b64decode(text)) for text in _EMBEDDED.findall(players)), default=0)
     if largest > BYTES:
         yield f"the sound has {largest:,} bytes, {BYTES:,} are allowed; take fewer samples a second, or fewer seconds"

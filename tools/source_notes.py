@@ -1,4 +1,4 @@
-"""What the notebooks say about claims of the article: quotation blocks with `source_note` metadata."""
+"""Source notes, what the notebooks say about the article's claims: block quotations with `source_note` metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.passages import links
 
 VERDICTS = {
     "wrong": "it does not hold; the chapter shows what does",
-    "imprecise": "it holds in part, or under a condition that the article does not name",
+    "imprecise": "it holds in part, or under a condition that the article does not state",
     "unsupported": "nothing that we measured or found in the literature supports it",
     "right": "it holds; the chapter shows it",
 }
@@ -66,7 +66,7 @@ def problems(path: Path, notebook: NotebookNode) -> list[str]:
 def _faults(cell: NotebookNode) -> list[str]:
     note = _note(cell)
     if note is None or set(note) != FIELDS or not all(isinstance(value, str) for value in note.values()):
-        return [f"must have the texts {', '.join(sorted(FIELDS))} and nothing else"]
+        return [f"must have the fields {', '.join(sorted(FIELDS))}, all of them text, and no others"]
     found = []
     if not _SECTION.fullmatch(note["section"]):
         found.append(f"names section {note['section']!r}; give a number of the article such as 4.5")
@@ -80,5 +80,5 @@ def _faults(cell: NotebookNode) -> list[str]:
     if relative := [link for link in links(cell.source) if "://" not in link]:
         found.append(f"links to {relative[0]}, which the audit page cannot; link to addresses only")
     if _CHINESE_RUN.search(cell.source) or _CHINESE_RUN.search(note["claim"]):
-        found.append("holds a run of Chinese; say it in our own words, nothing is copied")
+        found.append("contains a run of Chinese; say it in our own words and copy nothing")
     return found

@@ -1,6 +1,7 @@
 """The book's Sphinx extension; `_config.yml` loads it, so that the pages are the same whoever calls Sphinx.
 
-MathJax comes from a package, folded cells say what they hold, and no page of an earlier build is left over.
+It copies MathJax from a package, labels folded cells with their contents, and removes pages left over from earlier
+builds.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def copy_mathjax(app: Sphinx) -> None:
 
 
 def write_redirect(app: Sphinx) -> None:
-    """Have the site's own address lead to the first page."""
+    """Redirect the site's root address to the first page."""
     target = html.escape(f"{app.config.root_doc}.html")
     title = html.escape(app.config.html_title)
     Path(app.outdir).mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def write_redirect(app: Sphinx) -> None:
 
 
 def name_folded_cells(app: Sphinx, doctree: nodes.document) -> None:
-    """Say on a folded cell what it holds."""
+    """Label a folded cell with its contents."""
     for cell in doctree.findall(nodes.container):
         for css_class, what in FOLDED.items():
             if cell.get("hide_mode") and css_class in cell["classes"]:
@@ -68,9 +69,9 @@ def name_folded_cells(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def rewrite_for_navigation(app: Sphinx, env: BuildEnvironment) -> set[str]:
-    """Have every page written again when a title or the order of the pages changed.
+    """Have every page written again if a title or the order of the pages changed.
 
-    Sphinx writes only the pages whose own source changed, while each page shows all titles.
+    Sphinx writes only the pages whose own source changed, but every page shows all titles.
     """
     children = {page: list(pages) for page, pages in env.toctree_includes.items()}
     titles = {page: title.astext() for page, title in env.titles.items()}

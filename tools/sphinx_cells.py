@@ -1,6 +1,6 @@
-"""What the page does with a chapter's cells: anchors, folds, the lines of claims, the notes on the source.
+"""How the page shows a chapter's cells: anchors, folded cells, printed claims left out, source notes at the end.
 
-The notebook stays as it is: in JupyterLab, on GitHub and Colab the cells stand one by one and the lines print.
+The notebook stays as it is: in JupyterLab, on GitHub and on Colab all cells and printed claims are in their places.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def notebook_of(app: Sphinx) -> NotebookNode:
 
 
 def cell_of(node: nodes.Node | None) -> int | None:
-    """Number of the cell, from 0, in which a node stands; None where no line tells it."""
+    """Number of the cell, from 0, that contains a node; None if no line number says so."""
     while node is not None:
         if node.line:
             return int(node.line) // LINES_OF_A_CELL - 1
@@ -44,12 +44,12 @@ def cell_of(node: nodes.Node | None) -> int | None:
 
 
 def anchor(cell: NotebookNode) -> str:
-    """Where a link finds a cell on its page."""
+    """The id of a cell on its page, for links."""
     return f"cell-{cell.id}"
 
 
 def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
-    """Give the cells their anchors and fold what is not the chapter itself."""
+    """Give the cells their anchors; fold set-up, checks and source notes."""
     if not is_chapter(app):
         return
     notebook = notebook_of(app)
@@ -67,7 +67,7 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _remove_claim_lines(cell: nodes.Element) -> int:
-    """Take the lines that claims have printed off the page; how many there were."""
+    """Remove the lines that claims printed from the page; how many there were."""
     n_lines = 0
     for block in list(cell.findall(nodes.literal_block)):
         if "output" not in block["classes"]:
@@ -138,7 +138,7 @@ def _notes(count: int) -> str:
 
 
 def _from(section: nodes.Element) -> nodes.paragraph:
-    """Where a note stood: "From the section “By hand”", with a link to it."""
+    """Where a note was: "From the section “By hand”", with a link to it."""
     title = section[0].astext() if isinstance(section[0], nodes.title) else ""
     link = nodes.reference("", title, refid=section["ids"][0], internal=True)
     said = [nodes.Text("From the section “"), link, nodes.Text("”")]
@@ -146,7 +146,7 @@ def _from(section: nodes.Element) -> nodes.paragraph:
 
 
 def visit_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:
-    """As MyST-NB writes it, but a screen reader hears what the line says."""
+    """As MyST-NB writes it, but so that a screen reader reads the line."""
     classes = html.escape(" ".join(node["classes"]))
     self.body.append(f'<details class="admonition hide {classes}">\n<summary>\n')
     for state, prompt in (("collapsed", node["prompt_show"]), ("expanded", node["prompt_hide"])):
@@ -155,7 +155,7 @@ def visit_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:
 
 
 def depart_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:
-    """Close it."""
+    """Close the fold."""
     self.body.append("</details>\n")
 
 

@@ -1,8 +1,8 @@
-"""Marks, on the pages, the numbers that are a claim's value, and says what stands behind each.
+"""Mark the numbers on the pages that are a claim's value, and show the claim behind each.
 
-`tools.prose.readings` decides which numbers these are, as it does for the check: a number that the check lets
-through as claimed is marked, and no other. A mark is a link to the cell that computed the number, with a note that
-shows when one points at it or reaches it with the keyboard; this much works without a script.
+`tools.prose.readings` decides which numbers these are, as it does for the check: exactly the numbers that the check
+accepts as claimed are marked. A mark is a link to the cell that computed the number, with a note that appears when the
+reader points at it or reaches it with the keyboard; this works without a script.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class claimed(nodes.inline):
 
 @dataclass
 class Place:
-    """A number where it stands on a page."""
+    """A number and its place on a page."""
 
     node: nodes.Text
     start: int
@@ -43,7 +43,7 @@ class Place:
 
 
 def mark_chapter(app: Sphinx, doctree: nodes.document) -> None:
-    """Mark the claimed numbers of a chapter, cell by cell, or of a page that people write, as a whole."""
+    """Mark the claimed numbers of a chapter, cell by cell, or of a hand-written page, as a whole."""
     name = app.env.docname
     if is_chapter(app):
         chapter = name.removeprefix("notebooks/")
@@ -90,7 +90,7 @@ def computed_in(notebook: NotebookNode) -> dict[str, str]:
 
 
 def _blocks(doctree: nodes.document) -> Iterator[nodes.Element]:
-    """The paragraphs, titles and lines of a page that hold running text, outputs of code left out."""
+    """The paragraphs, titles and lines of a page that contain running text, without outputs of code."""
     for node in list(doctree.findall(nodes.TextElement)):
         above: nodes.Element | None = node
         while above is not None and above.get("nb_element") != "cell_code":
@@ -100,7 +100,7 @@ def _blocks(doctree: nodes.document) -> Iterator[nodes.Element]:
 
 
 def _mark(blocks: list[nodes.Element], text: str, claims: list[dict[str, Any]], cited: set[str]) -> None:
-    """Mark what `tools.prose` says of a text in the blocks that show it."""
+    """Mark the claimed numbers of a text in the blocks that show it."""
     said = [one for passage in passages(text) for one in prose.readings(passage, claims, cited)]
     if not any(one.claims for one in said):
         return
@@ -175,7 +175,7 @@ def depart_claimed(self: SphinxTranslator, node: claimed) -> None:
     self.body.append("</a>" if _address(self, claims[0]) else "</span>")
     self.body.append(f'<span class="claim-note" id="{node["note"]}" hidden>')
     for claim in claims:
-        # The number itself leads to the cell of the first claim: the keyboard need not pass there twice.
+        # The number itself links to the cell of the first claim: the keyboard need not stop there twice.
         self.body.append(_note(claim, _address(self, claim), reachable=claim is not claims[0]))
     self.body.append("</span></span>")
 
@@ -202,7 +202,7 @@ def _note(claim: Mapping[str, Any], address: str, reachable: bool) -> str:
 
 
 def pass_over(self: SphinxTranslator, node: claimed) -> None:
-    """In other formats the number is text."""
+    """In other formats the number is plain text."""
 
 
 def setup(app: Sphinx) -> None:

@@ -1,8 +1,9 @@
-"""The pages' own fonts: cut from packages to what the book writes with, and copied beside the pages.
+"""The pages' own fonts: taken from packages, reduced to the characters the book uses, and copied beside the pages.
 
 Fira Sans for text and JetBrains Mono for code, both under the SIL Open Font License without a reserved name, so
-that they may be cut and packed. What they lack (Chinese, emoji) comes from the reader's system, as `fonts.css` says.
-Cutting takes seconds: the results are kept in `_build/fonts` and made again when a package or this list changes.
+that they may be reduced and repackaged. What they lack (Chinese, emoji) comes from the reader's system, as `fonts.css`
+says. Reducing them takes seconds: the results are kept in `_build/fonts` and made again when a package or
+this list changes.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def copy_fonts(app: Sphinx) -> None:
         made = faces()
     except (ImportError, OSError) as error:
         raise ExtensionError(
-            f"The book's fonts are not there ({error}): pip install -r requirements/tools.txt"
+            f"The book's fonts are not installed ({error}). Run: pip install -r requirements/tools.txt"
         ) from None
     folder = Path(app.outdir, "_static", "fonts")
     folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def copy_fonts(app: Sphinx) -> None:
         target = folder / path.name
         if not target.exists() or target.read_bytes() != path.read_bytes():
             shutil.copyfile(path, target)
-    for package in FACES:  # the licence asks to go along
+    for package in FACES:  # the licence must accompany the fonts
         text = (importlib.resources.files(package.replace("-", "_")) / "LICENSE").read_text(encoding="utf-8")
         (folder / f"{package.removeprefix('fontpkg-')}-OFL.txt").write_text(text, encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""Order of a chapter's cells, as CONTRIBUTING.md has it under "Cells".
+"""Check the order of a chapter's cells, which CONTRIBUTING.md describes under "Cells".
 
 Title and question, set-up, parameters, settings, the first picture, where it comes from, the chapter, summary,
-exercises, what the survey says. The chapters named in `NOT_YET_MOVED` keep the order of before.
+exercises, what the survey says. The chapters named in `NOT_YET_MOVED` may keep the previous order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXERCISES = range(3, 7)  # how many a chapter may have
 TEMPLATE_EXERCISES = range(1, 7)
 
 
-# Their questions, first pictures and source notes have not been moved yet; a chapter that has been goes from here.
+# Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
 NOT_YET_MOVED = {
     "01_history/alexnet_to_resnet",
     "01_history/perceptron_to_backpropagation",
@@ -107,12 +107,15 @@ def _opening(notebook: NotebookNode, moved: bool) -> Iterator[tuple[int, str]]:
 
 
 def _first_picture(notebook: NotebookNode, executed: bool) -> Iterator[tuple[int, str]]:
-    """Between the settings and the first section stands what makes one curious: a drawing or a study's row."""
+    """Between the settings and the first section there is a drawing, or a study's row, that makes readers curious."""
     start = _setup_place(notebook) + 3
     sections = [index for index, one in _passages(notebook) if one.heading == 2]
     end = min((index for index in sections if index >= start), default=len(notebook.cells))
     if sections and sections[0] < start:
-        yield sections[0], "the first section begins after the settings and the first picture"
+        yield (
+            sections[0],
+            "the first section begins too early; it comes after the settings and the first picture",
+        )
     between = notebook.cells[start:end]
     shown = {
         kind for cell in between for output in cell.get("outputs", []) for kind in output.get("data", {})
@@ -128,7 +131,7 @@ def _first_picture(notebook: NotebookNode, executed: bool) -> Iterator[tuple[int
 
 
 def _survey(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
-    """Source notes stand in the last section, and nothing else but cells that check their numbers."""
+    """Source notes are in the last section, together only with cells that check their numbers."""
     headings = [index for index, one in _passages(notebook) if (one.heading, one.text) == (2, SURVEY)]
     start = headings[0] if headings else len(notebook.cells)
     for index, cell in enumerate(notebook.cells):
@@ -136,7 +139,7 @@ def _survey(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
         if noted and index < start:
             yield index, f"a source note belongs under `## {SURVEY}`, the last section"
         if index > start and not noted and "checks" not in tags(cell):
-            yield index, f"only source notes, and checks of their numbers, stand under `## {SURVEY}`"
+            yield index, f"only source notes, and checks of their numbers, belong under `## {SURVEY}`"
     if headings and not any("source_note" in cell.metadata for cell in notebook.cells[start:]):
         yield start, f"`## {SURVEY}` has no source note; leave the section out"
 
@@ -173,7 +176,7 @@ def _exercises(notebook: NotebookNode, allowed: range) -> Iterator[tuple[int, st
         if first is None or index < first:
             yield index, "the tag solution belongs after `## Exercises`"
     if first is None:
-        return  # reported with the sections
+        return  # reported by the check of the sections
     survey = [index for index, level, text in headings if (level, text) == (2, SURVEY)]
     stop = min(survey, default=len(notebook.cells))
     starts = [(index, text) for index, level, text in headings if level == 3 and first <= index < stop]

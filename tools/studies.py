@@ -1,4 +1,4 @@
-"""Studies as files: which there are, and whether their rows are still current."""
+"""Studies as files: which there are, and whether their rows are up to date."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def fingerprint(name: str, root: Path = ROOT) -> str:
 
 
 def staleness(name: str) -> list[str]:
-    """Why a study is not current; empty where it is."""
+    """Why a study is out of date; empty if it is up to date."""
     try:
         stored = library.read(name)
     except library.StudyError as error:
         return [str(error)]
-    if "processor" not in stored:  # of an older form, with the versions of all packages
-        return [f"{it} changed" for it in library.changes(name, stored)] or ["its file is of an older form"]
+    if "processor" not in stored:  # an older format, with the versions of all packages
+        return [f"{it} changed" for it in library.changes(name, stored)] or ["its file has an older format"]
     used = pins.changes(stored["versions"], stored["data"])
     return [f"{it} changed" for it in library.changes(name, stored)] + used
 
@@ -79,4 +79,8 @@ def orphans(root: Path = ROOT) -> list[str]:
     """Rows whose script is gone."""
     found = sorted(root.glob("data/studies/*/*.json"))
     known = {root / "data" / "studies" / f"{name}.json" for name in names(root)}
-    return [f"{file.relative_to(root)}: no such study; delete it" for file in found if file not in known]
+    return [
+        f"{file.relative_to(root)}: there is no such study; delete the file"
+        for file in found
+        if file not in known
+    ]

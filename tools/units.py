@@ -37,7 +37,7 @@ _UNITS = [
 ]
 _PATTERNS = [(re.compile(pattern), family, Decimal(size)) for pattern, family, size in _UNITS]
 
-# Things that are counted by the second: "900 training tokens a second", "27 GB/s".
+# Things that are counted per unit of time: "900 training tokens a second", "27 GB/s".
 _THINGS = (
     "tokens?|characters?|words?|steps?|samples?|examples?|images?|frames?|sequences?|sentences?|"
     "requests?|iterations?|operations?|predictions?|[kMGT]i?B|[kMGTP]?FLOPs?"

@@ -1,13 +1,13 @@
-"""See whether changed code still gives the numbers that the book shows, without computing all of them again.
+"""Check that changed code still gives the numbers that the book shows, without computing all of them again.
 
-    python -m tools.verify                       every study and chapter that is not current
-    python -m tools.verify 05_project/pretraining …    these studies and chapters, current or not
+    python -m tools.verify                       every study and chapter that is out of date
+    python -m tools.verify 05_project/pretraining …    these studies and chapters, out of date or not
     python -m tools.verify --dry-run             what would run, and about how long
-    python -m tools.verify --rerun               what differs is computed anew
+    python -m tools.verify --rerun               and compute in full what differs
     python -m tools.verify --measure-tolerance 05_project/pretraining
 
-Of a study its two cheapest rows and two drawn at random are computed again, see `tools.recompute`. A chapter is
-executed and its claims compared. Where nothing differs the hashes are renewed, and the study or the record says what
+Of a study, its two cheapest rows and two drawn at random are computed again, see `tools.recompute`. A chapter is
+executed and its claims are compared. If nothing differs, the hashes are renewed, and the study or the record says what
 was verified and when. A chapter whose own code or outputs changed is not verified: `make book` executes it.
 """
 
@@ -41,25 +41,25 @@ def verify_study(name: str, seed: str) -> str:
 
 
 def claims_that_differ(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Claims of a run that are not those of the record, each with both values.
+    """Claims of a run that differ from those of the record, each with both values.
 
-    On another processor than the record's the bounds decide, which the run has checked; so they do for a claim in which
-    the clock has a part.
+    On a processor other than the record's only the bounds count, which the run has already checked. The same is true of
+    claims that depend on the clock.
     """
     before, now = ({claim["name"]: claim for claim in record["claims"]} for record in (old, new))
-    found = [f"the claim “{name}” is in one of the two runs only" for name in before.keys() ^ now.keys()]
+    found = [f"the claim “{name}” is in only one of the two runs" for name in before.keys() ^ now.keys()]
     elsewhere = old.get("processor") != new["processor"]
     for name in before.keys() & now.keys():
         one, other = before[name], now[name]
         if (one["low"], one["high"], one["unit"]) != (other["low"], other["high"], other["unit"]):
-            found.append(f"the claim “{name}” has other bounds")
+            found.append(f"the claim “{name}” has different bounds")
         elif one["value"] != other["value"] and not (elsewhere or other.get("timed")):
-            found.append(f"the claim “{name}” is {other['value']!r}, recorded is {one['value']!r}")
+            found.append(f"the claim “{name}” is {other['value']!r}, but {one['value']!r} is recorded")
     return found
 
 
 def renewed(old: dict[str, Any], new: dict[str, Any], changed: list[str]) -> dict[str, Any]:
-    """A record after a run whose claims are the same: hashes and versions of the run, outputs of the record."""
+    """The record after a run whose claims are the same: hashes and versions of the run, outputs of the old record."""
     entry = {"on": new["executed"], "processor": new["processor"], "changed": changed}
     return old | {
         "data": new["data"],
@@ -73,7 +73,7 @@ def verify_chapter(chapter: str, rerun: bool) -> str:
     """Execute a chapter and compare its claims; what was found, in one line.
 
     Raises:
-        Difference: if claims differ and the new run is not wanted, or the chapter fails.
+        Difference: if claims differ and ``rerun`` is false, or the chapter fails.
     """
     record = records.load(chapter)
     assert record is not None  # chosen by `due_chapters`
@@ -89,11 +89,11 @@ def verify_chapter(chapter: str, rerun: bool) -> str:
     if not rerun:
         raise Difference("; ".join(found))
     execute.store(chapter, done)
-    return f"executed anew, since {'; '.join(found)}"
+    return f"executed again and stored, because {'; '.join(found)}"
 
 
 def due_chapters(asked: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Chapters to verify, the cheapest first, and chapters that only a run of `make book` can renew."""
+    """Chapters to verify, the cheapest first, and chapters that only `make book` can bring up to date."""
     costs, rest = {}, []
     for chapter in asked:
         try:
@@ -133,19 +133,19 @@ def rerun_study(name: str) -> str:
     settings = execute.environment("laptop")
     done = subprocess.run(command, cwd=notebooks.ROOT, env=settings, capture_output=True, text=True)
     if done.returncode:
-        raise Difference((done.stderr.strip().splitlines() or ["it ended without a word"])[-1])
-    return f"all rows computed anew ({time.perf_counter() - began:.0f} s)"
+        raise Difference((done.stderr.strip().splitlines() or ["it ended without an error message"])[-1])
+    return f"all rows computed again ({time.perf_counter() - began:.0f} s)"
 
 
 def estimate(name: str, seed: str) -> float:
-    """About how many seconds the verification of a study takes; unknown rows count nothing."""
+    """About how many seconds the verification of a study takes; rows of unknown cost count as 0."""
     stored = stored_studies.read(name)
     seconds = recompute.costs(stored)
     return sum(seconds[number] or 0 for number in recompute.choose(stored, seed))
 
 
 def plan(chosen: list[str], chapters: list[str], seed: str) -> None:
-    """Say what will run and about how long."""
+    """Print what will run and about how long it takes."""
     print(f"seed {seed}")
     for name in chosen:
         try:
@@ -159,7 +159,7 @@ def plan(chosen: list[str], chapters: list[str], seed: str) -> None:
 
 
 def unlike_pins() -> list[str]:
-    """Packages that are installed in another version than the pinned one."""
+    """Packages whose installed version is not the pinned one."""
     pinned = provenance.pins()
     installed = provenance.installed(pinned)
     return [
@@ -173,7 +173,7 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
     """Verify studies, then chapters; the exit status, 1 if anything differs."""
     every_study, every_chapter = studies.names(), notebooks.chapters()
     if unknown := sorted(set(asked) - set(every_study) - set(every_chapter)):
-        sys.exit(f"No study and no chapter {', '.join(unknown)}.")
+        sys.exit(f"There is no study or chapter {', '.join(unknown)}.")
     if unlike := unlike_pins():
         sys.exit(f"{'; '.join(unlike)}. Run: make book")
     began = time.perf_counter()
@@ -196,9 +196,9 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
     )
     other = in_parallel(lambda name: verify_chapter(name, rerun), chapters)
     n_good = len(chosen) + len(chapters) - len(failures) - len(other)
-    print(f"{n_good} verified or computed anew in {time.perf_counter() - began:.0f} s, seed {seed}")
+    print(f"{n_good} verified or computed again in {time.perf_counter() - began:.0f} s, seed {seed}")
     for chapter in rest:
-        print(f"{chapter}: its own code or outputs changed, make book executes it")
+        print(f"{chapter}: its own code or outputs changed; run make book")
     for name in failures:
         print(f"{name}: run make study NAME={name}, or make verify NAME={name} RERUN=1", file=sys.stderr)
     for name in other:
@@ -209,11 +209,17 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
 def main() -> int:
     """Command line, see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m tools.verify", description=__doc__.partition("\n")[0])
-    parser.add_argument("name", nargs="*", help="of studies and chapters, such as 05_project/pretraining")
-    parser.add_argument("--seed", default=date.today().isoformat(), help="of the rows drawn; today's date")
-    parser.add_argument("--rerun", action="store_true", help="compute anew what differs")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would run")
-    parser.add_argument("--measure-tolerance", metavar="NAME", help="of a study, how rounding carries")
+    parser.add_argument("name", nargs="*", help="a study or chapter, such as 05_project/pretraining")
+    parser.add_argument(
+        "--seed", default=date.today().isoformat(), help="seed for drawing rows (default: today's date)"
+    )
+    parser.add_argument("--rerun", action="store_true", help="compute in full what differs")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only print what would run, and about how long"
+    )
+    parser.add_argument(
+        "--measure-tolerance", metavar="NAME", help="measure how much rounding changes this study's numbers"
+    )
     options = parser.parse_args()
     if name := options.measure_tolerance:
         found = recompute.measure_tolerance(name, options.seed)

@@ -1,9 +1,9 @@
-"""Run chapters and the library's tests with whatever is installed; open an issue for what breaks.
+"""Run chapters and the library's tests with the packages that are installed; open an issue for whatever breaks.
 
     python -m tools.weekly newest    every chapter and the library's tests, with the newest packages
     python -m tools.weekly pinned    this week's chapters against their records, with the pinned packages
 
-The weekly workflow calls it. An issue is found again by its title and opened once.
+The weekly workflow runs this. An issue is recognised by its title, so that none is opened twice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _week() -> int:
 
 
 def changed_chapters(week: int | None = None) -> dict[str, str]:
-    """Titles of issues about the week's chapters that fail or no longer agree with their record, with the lines."""
+    """Titles of issues about this week's chapters that fail or no longer match their record, each with the lines."""
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for chapter in rotation.due(_week() if week is None else week):
@@ -66,7 +66,7 @@ def body(error: str) -> str:
 
 
 def open_issues(found: dict[str, str]) -> list[str]:
-    """Open an issue for each title that no open issue has; the titles that are new."""
+    """Open an issue for each title that no open issue has; returns the new titles."""
     listed = [
         "gh",
         "issue",
@@ -89,14 +89,19 @@ def open_issues(found: dict[str, str]) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run all, open issues, and end with a non-zero status if anything is broken."""
-    parser = argparse.ArgumentParser(prog="python -m tools.weekly", description="Run chapters, open issues.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.weekly", description="Run chapters and tests; open issues for what breaks."
+    )
     parser.add_argument("packages", choices=["newest", "pinned"])
     newest = parser.parse_args(arguments).packages == "newest"
     found = broken_chapters() | broken_library() if newest else changed_chapters()
     for error in found.values():
         print(error, file=sys.stderr)
     if found:
-        print(f"{len(open_issues(found))} new issues, {len(found)} things are broken", file=sys.stderr)
+        print(
+            f"{len(found)} problems, {len(open_issues(found))} of them reported in new issues",
+            file=sys.stderr,
+        )
     return 1 if found else 0
 
 

@@ -1,8 +1,8 @@
-"""The browser of the tests: which one, from which version on, and with which fonts.
+"""The browser of the tests: which one, its minimum version, and its fonts.
 
-Chromium is a program of the system, not a package that pip pins; its version stands at the head of a test run.
-The fonts are pinned: a page that has no font of its own is set in DejaVu, which matplotlib carries, whatever the
-machine has. It is wider than most systems' fonts, so what fits in it fits elsewhere.
+Chromium is a program of the system, not a package pinned with pip; a test run prints its version at the beginning.
+The fonts are fixed: a page without fonts of its own is set in DejaVu, which matplotlib carries, whatever fonts the
+machine has. DejaVu is wider than most systems' fonts, so what fits in it fits in the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Playwright
 
 VARIABLE = "LARGEMODELS_BROWSER"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-MINIMUM = 121  # the first whose checkVisibility() looks at the property visibility
+MINIMUM = 121  # the first version whose checkVisibility() considers the property visibility
 INSTALL = f"install it (Debian: apt install chromium), or name another Chromium: {VARIABLE}=/path/to/it"
 
 FLAGS = [
@@ -65,7 +65,7 @@ def version(path: str) -> str:
 
 
 def too_old(said: str) -> str:
-    """One line if a browser that calls itself so is older than the tests need, else nothing."""
+    """One line if the browser with this version is older than the tests need, else an empty text."""
     number = re.search(r"(\d+)\.\d+", said)
     if number and int(number[1]) < MINIMUM:
         return f"{said} is too old for the page tests, which need {MINIMUM} or newer: {INSTALL}"
@@ -73,7 +73,7 @@ def too_old(said: str) -> str:
 
 
 def described() -> str:
-    """The browser, for the head of a test run."""
+    """The browser, for the beginning of a test run."""
     try:
         path = chromium()
     except FileNotFoundError as error:
@@ -83,7 +83,7 @@ def described() -> str:
 
 @functools.cache
 def fonts_conf() -> Path:
-    """Settings of fontconfig (Linux) with DejaVu alone."""
+    """Settings of fontconfig (Linux) that allow only DejaVu."""
     folder = Path(tempfile.mkdtemp(prefix="largemodels-fonts-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
@@ -93,7 +93,7 @@ def fonts_conf() -> Path:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start the browser, with DejaVu alone."""
+    """Start the browser with DejaVu as its only font."""
     return playwright.chromium.launch(
         executable_path=chromium(),
         args=FLAGS,

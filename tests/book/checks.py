@@ -1,6 +1,6 @@
-"""What is checked on built pages. The tests run these on the book and on pages with planted faults.
+"""Checks of built pages. The tests apply them to the book and to pages with planted faults.
 
-Each check returns a list of problems, one line each; an empty list means that the page is fine.
+Each check returns a list of problems, one line each, which is empty if there are none.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Opened:
 
 @contextmanager
 def opened(browser: Browser, base: str, name: str, theme: Theme = "light") -> Iterator[Opened]:
-    """Open a page as on a first visit, with every request to other hosts stopped and written down."""
+    """Open a page as on a first visit; requests to other hosts are blocked and recorded."""
     context = browser.new_context(viewport=DESKTOP, color_scheme=theme, reduced_motion="reduce")
     result = Opened(context.new_page())
 
@@ -125,7 +125,7 @@ def formulas(page: Page, timeout_ms: int = 15_000) -> list[str]:
 
 
 def markup_left(page: Page) -> list[str]:
-    """Formulas, tables, roles and emphasis that the reader sees as they were typed."""
+    """Formulas, tables, roles and emphasis that the reader sees as raw text."""
     prose = page.evaluate(
         """() => { const copy = (document.querySelector('article') || document.body).cloneNode(true);
              copy.querySelectorAll('pre, code, script, style, mjx-container, .sig').forEach(e => e.remove());
@@ -167,10 +167,10 @@ _OVERFLOW = """() => {
 
 
 def overflow(page: Page, viewport: ViewportSize) -> list[str]:
-    """Parts that stick out of a window of this width."""
+    """Parts that extend beyond a window of this width."""
     if page.viewport_size != viewport:
         page.set_viewport_size(viewport)
-        page.wait_for_timeout(600)  # the page's own scripts wait before they act
+        page.wait_for_timeout(600)  # the page's own scripts react with a delay
     return [f"{viewport['width']} px: {name}" for name in page.evaluate(_OVERFLOW)]
 
 
@@ -188,16 +188,16 @@ _WITHOUT_OWN_FONTS = """async () => {
 
 
 def overflow_in_other_fonts(page: Page) -> list[str]:
-    """Parts that stick out of a narrow or a wide window where the page's own fonts do not arrive.
+    """Parts that extend beyond a narrow or a wide window if the page's own fonts are not loaded.
 
-    The page stays without its fonts.
+    Afterwards the page is without its fonts.
     """
     page.evaluate(_WITHOUT_OWN_FONTS)
     return [f"in other fonts, {fault}" for size in (PHONE, DESKTOP) for fault in overflow(page, size)]
 
 
 def accessibility(page: Page, *rules: str) -> list[str]:
-    """Serious and critical faults that axe finds, of some rules or of all."""
+    """Serious and critical faults that axe finds, by the rules named or by all rules."""
     # Without preload: axe looks for imported style sheets in the wrong folder.
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
     if rules:
@@ -221,7 +221,7 @@ def alternative_texts(page: Page) -> list[str]:
         f"picture without an alternative text: {src}"
         for src, alt, in_text in pictures
         if alt is None
-        or (in_text and not alt.strip())  # elsewhere an empty text marks an ornament
+        or (in_text and not alt.strip())  # outside the text an empty one marks a decorative picture
         or re.search(r"\.(png|svg|jpe?g|gif|webp)$", alt.strip())
     ]
 
@@ -257,7 +257,7 @@ def internal_links(path: Path) -> list[str]:
 
 
 def page_faults(browser: Browser, base: str, name: str) -> list[str]:
-    """All that is wrong with a page in a browser: light and dark, wide and narrow, in its own fonts and in others."""
+    """All faults of a page in a browser: light and dark, wide and narrow, in its own fonts and in others."""
     with opened(browser, base, name) as visit:
         page = visit.page
         problems = [*formulas(page), *markup_left(page), *alternative_texts(page), *overflow(page, DESKTOP)]

@@ -1,4 +1,4 @@
-"""The built book, served on this machine."""
+"""The built book, served by this machine."""
 
 from __future__ import annotations
 

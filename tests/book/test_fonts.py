@@ -1,4 +1,4 @@
-"""The pages are set in fonts that come with them."""
+"""The pages use the fonts that come with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chapter on paper: all of its code, no empty boxes, black on white, without what is folded or only for screens."""
+"""A printed chapter: all of its code, no empty boxes, black on white, without folded cells and screen controls."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.book import checks
 from tools import notebooks
 
 CHAPTER = "05_project/pretraining"
-FULL = 0.5  # of a page's height must be filled where the next begins with something that does not break, a figure
+FULL = 0.5  # least filled share of a page's height, even if the next page begins with a figure, which cannot be split
 
 
 @dataclass
 class Print:
     """A printed chapter."""
 
-    text: str  # without spaces: where lines break is up to the printer
+    text: str  # without spaces, since lines may break anywhere
     pages: list[np.ndarray]  # brightness of each, (height, width)
 
 
@@ -32,7 +32,7 @@ def close(text: str) -> str:
 
 
 def printed(browser: Browser, base: str, name: str, *, unfold: bool = False) -> Print:
-    """Print a page that is read in dark mode, on A4."""
+    """Print on A4 a page that is shown in dark mode."""
     with checks.opened(browser, base, name, theme="dark") as visit:
         assert checks.formulas(visit.page) == []
         if unfold:

@@ -1,4 +1,4 @@
-"""The book is rendered once for all workers of a test run, and a failure is told to each."""
+"""The book is rendered once for all workers of a test run, and each of them learns of a failure."""
 
 from __future__ import annotations
 

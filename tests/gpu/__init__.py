@@ -1,1 +1,1 @@
-"""One prepared run on a GPU: ``python -m tests.gpu``."""
+"""All tests and measurements on a GPU, in one run: ``python -m tests.gpu``."""

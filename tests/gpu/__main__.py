@@ -1,12 +1,12 @@
-"""One run on one GPU, of at most eight minutes, with nothing to download but the wheels of a few packages.
+"""All tests and measurements on one GPU, in at most eight minutes, with nothing to download but a few packages.
 
     PYTHONPATH=src python -m tests.gpu                             # rows go to data/gpu.json
     PYTHONPATH=src python -m tests.gpu --out /tmp/gpu.json --budget 240
     PYTHONPATH=src python -m tests.gpu --device cpu --dry-run      # tiny sizes: does the code run?
 
-It compares ours with transformers in fp32 and bf16, resumes a run bit for bit, starts more processes than there are
-devices, decodes beside ``generate``, and trains at the scale ``gpu`` with and without torch.compile. It ends with 1 if
-a check failed, with 2 if it could not start.
+The run compares our models with those of transformers in fp32 and bf16, checks that a resumed training run is equal bit
+for bit and that more processes than devices are refused, measures decoding against transformers' ``generate``, and
+trains at the scale ``gpu`` with and without torch.compile. Exit status: 1 if a check failed, 2 if it could not start.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(arguments: list[str] | None = None) -> int:
     """Run the parts one after the other; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--budget", type=float, default=480, metavar="SECONDS", help="of the whole run")
+    parser.add_argument(
+        "--budget", type=float, default=480, metavar="SECONDS", help="time for the whole run (default: 480)"
+    )
     parser.add_argument("--device", default="cuda", help="cuda, or cpu for a dry run")
-    parser.add_argument("--dry-run", action="store_true", help="tiny sizes; stores rows only with --out")
-    parser.add_argument("--out", type=Path, help="JSON file of the rows; default: data/gpu.json")
+    parser.add_argument("--dry-run", action="store_true", help="use tiny sizes; store rows only with --out")
+    parser.add_argument("--out", type=Path, help="JSON file for the rows (default: data/gpu.json)")
     asked = parser.parse_args(arguments)
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         return refuse(f"Missing packages: {', '.join(missing)}. Run: pip install {' '.join(missing)}")
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(asked: argparse.Namespace, device: object) -> int:
-    """All parts; one that ends in an error is a failed row, and the others go on."""
+    """Run all parts; one that ends in an error gives a failed row, and the others still run."""
     from . import parity, processes, speed
     from .report import Report, name
 
@@ -68,7 +70,7 @@ def run(asked: argparse.Namespace, device: object) -> int:
 
 
 def refuse(line: str) -> int:
-    """Say in one line why there is no run."""
+    """Print in one line why the run cannot start."""
     print(line, file=sys.stderr)
     return 2
 

@@ -1,4 +1,4 @@
-"""The same numbers as transformers, and as the formula of attention in double precision, on the device."""
+"""Compare our models on the device with transformers, and attention with its formula in double precision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .report import Report
 
 
 def parity(report: Report) -> None:
-    """Logits and gradients in fp32 to rounding; in bf16 no further from fp32 than transformers is."""
+    """In fp32, logits and gradients agree up to rounding; in bf16 ours are about as close to fp32 as theirs."""
     torch.manual_seed(0)
     for theirs in references(report.dry):
         kind = type(theirs).__name__.removesuffix("LMHeadModel").removesuffix("ForCausalLM")
@@ -54,7 +54,9 @@ def references(dry: bool) -> list[PreTrainedModel]:
         **common,
     )
     models = [GPT2LMHeadModel(gpt2), LlamaForCausalLM(llama)]
-    with torch.no_grad():  # the initial biases are 0 and the norms 1, which would hide a swapped one
+    with (
+        torch.no_grad()
+    ):  # the initial biases are 0 and the norms 1, so that swapped ones would not be noticed
         for parameter in (p for model in models for p in model.parameters()):
             noise = torch.randn_like(parameter)
             parameter.copy_(noise / math.sqrt(d_model) if parameter.ndim == 2 else 1 + 0.3 * noise)

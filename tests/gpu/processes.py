@@ -1,4 +1,4 @@
-"""What needs processes of its own: resuming bit for bit, and two processes that ask for one device.
+"""Tests in processes of their own: resuming bit for bit, and more processes than there are devices.
 
 python -m tests.gpu.processes resume DEVICE
 torchrun --nproc-per-node=2 -m tests.gpu.processes join
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def resume(report: Report) -> None:
-    """An interrupted run ends with the weights of an undisturbed one, with deterministic algorithms of torch."""
+    """A resumed run ends with the weights of an uninterrupted one, with torch's deterministic algorithms."""
     environment = os.environ | {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # which they require
     command = [sys.executable, "-m", "tests.gpu.processes", "resume", str(report.device)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
@@ -43,7 +43,7 @@ def resume(report: Report) -> None:
 
 
 def refuse(report: Report) -> None:
-    """More processes than devices are refused in words, by each of them."""
+    """Of more processes than devices, each stops with a clear message."""
     if report.device.type == "cpu":
         report.add("processes", "more processes than devices", "needs a GPU")
         return
@@ -93,7 +93,7 @@ def _checksum(model: nn.Module) -> str:
 
 
 def _resume(device: str) -> None:
-    """Print name of the optimiser, and checksums of an undisturbed and of a resumed run."""
+    """For each optimiser print its name and the checksums of an uninterrupted and of a resumed run."""
     import torch
 
     torch.use_deterministic_algorithms(True)
@@ -108,7 +108,7 @@ def _resume(device: str) -> None:
 
 
 def _join() -> None:
-    """As a script of a reader: the device, a model on it, a training step."""
+    """What a reader's script does: choose the device, move a model to it, train."""
     import largemodels as lm
 
     _run("adamw", str(lm.device()), None)

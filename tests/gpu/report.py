@@ -1,4 +1,4 @@
-"""The rows of a run: printed as a table, stored as JSON."""
+"""The rows of a run, printed as a table and stored as JSON."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Row:
     what: str
     value: float | str
     unit: str = ""
-    passed: bool | None = None  # None: a measurement, which nothing can fail
+    passed: bool | None = None  # None: a measurement, which cannot fail
 
 
 @dataclass
 class Report:
-    """The rows so far; each new one is printed and stored at once, so that an interruption loses none.
+    """The rows so far; each new one is printed and stored immediately, so that an interruption loses none.
 
     Args:
         device: that everything runs on.
-        dry: tiny sizes, to see that the code runs.
+        dry: whether to use tiny sizes, only to see that the code runs.
         budget: seconds for the whole run.
         path: of the JSON file; None: nothing is stored.
     """
@@ -68,7 +68,7 @@ class Report:
         return any(row.passed is False for row in self.rows)
 
     def save(self) -> None:
-        """Store all rows, and what they hold for."""
+        """Store all rows, with the device and versions for which they hold."""
         if self.path is None:
             return
         stored = {
@@ -96,6 +96,6 @@ def name(device: torch.device) -> str:
 
 
 def wait(device: torch.device) -> None:
-    """Wait until the device has done everything that it was asked to do."""
+    """Wait until the device has finished all work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

@@ -1,4 +1,4 @@
-"""Decoding beside transformers, and training at the scale ``gpu`` with and without torch.compile."""
+"""Decoding speed compared with transformers, and training at the scale ``gpu`` with and without torch.compile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..benchmarks.measure import in_turn
 from ..benchmarks.rivals import transformers_gpt2
 from .report import Report, wait
 
-RESERVE = 20.0  # seconds that are left for the last evaluation and the end
+RESERVE = 20.0  # seconds kept for the last evaluation and the end
 LONGEST = 120.0  # seconds of each training run
 
 
@@ -73,7 +73,7 @@ def _waited(run: Callable[[], Tensor], device: torch.device) -> None:
 
 
 def training(report: Report) -> None:
-    """The command line's scale ``gpu`` in bf16 by Muon, without and with torch.compile, half of the time left each."""
+    """Train at the command line's scale ``gpu`` in bf16 by Muon, without and with torch.compile, half the time each."""
     title, text = corpus(report.dry)
     tokenizer = lm.CharTokenizer(text)
     tokens = tokenizer.encode(text)
@@ -92,13 +92,13 @@ def training(report: Report) -> None:
 
 
 def _seconds(report: Report) -> float:
-    """Of each of the two runs.
+    """Time for each of the two runs.
 
     Raises:
-        TimeoutError: if there are none left.
+        TimeoutError: if no time is left.
     """
     if (seconds := min(LONGEST, (report.left - RESERVE) / 2)) <= 0:
-        raise TimeoutError("no time is left for it, give a larger --budget")
+        raise TimeoutError("no time is left for training; give a larger --budget")
     return seconds
 
 
@@ -110,7 +110,7 @@ def _train(
     train: Tensor,
     held_out: Tensor,
 ) -> None:
-    """Train once; speed without the start, during which the compiler works, and the loss at the end."""
+    """Train once; report the speed, without the start in which the compiler works, and the loss at the end."""
     torch.manual_seed(0)
     model = lm.GPT(settings.model_config(vocab_size)).to(report.device)
     length, size = settings.context_length, settings.batch_size

@@ -1,4 +1,4 @@
-"""The run for a GPU, in small on the CPU: every part runs, and what cannot start says so in a line."""
+"""The GPU tests as a dry run on the CPU: every part runs, and a run that cannot start says why in one line."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_a_run_names_cells_as_all_messages_do(tmp_path: Path) -> None:
     place = tmp_path / "small.ipynb"
     assert ran == 3  # the cell after an error would only repeat it
     assert lines == [
-        f"['{place} cell 3: the output is not the stored one; run make chapter, or drop the tag nbval-check-output', "
+        f"['{place} cell 3: the output is not the stored one; run make chapter, or remove the tag nbval-check-output', "
         f"\"{place} cell 4: NameError: name 'unknown' is not defined\"]"
     ]
 
@@ -74,7 +74,7 @@ def test_an_unknown_chapter_is_one_line(capsys: pytest.CaptureFixture[str]) -> N
     assert check.main(["nowhere"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err.startswith(f"No chapter nowhere. There are: {notebooks.chapters()[0]}, ")
+    assert said.err.startswith(f"There is no chapter nowhere. Choose one of: {notebooks.chapters()[0]}, ")
     assert said.err.count("\n") == 1
 
 
@@ -109,7 +109,7 @@ PLANTED = {
         "lines of code, 30 are allowed",
     ),
     "source notes": ("1", {"source_note": {"section": "4.5"}}, "source note must have"),
-    "links and citations": ("# https://example.org/nowhere", {}, "is the url of no entry"),
+    "links and citations": ("# https://example.org/nowhere", {}, "is not the url of any entry"),
 }
 
 

@@ -111,6 +111,6 @@ def test_pages_cite_keys_that_exist() -> None:
     good = "{cite}`vaswani2017`, {cite:t}`wiki, escaped`, `{cite}`, https://example.org/a"
     assert page(good) == []
     assert page("```{note}\nSee {cite}`vaswani2018`.\n```") == [
-        "page.md: {cite} names vaswani2018, which is no key in book/references.bib; add it"
+        "page.md: {cite} names vaswani2018, which is not a key in book/references.bib; add it"
     ]
     assert len(page("{cite:p}`vaswani2017, gone` and {cite}`gone`")) == 1

@@ -197,7 +197,7 @@ def test_command_formats_and_check_only_tells(
     path.write_text(json.dumps(chapter), encoding="utf-8")
     before = path.read_text(encoding="utf-8")
     assert notebooks.main(["--check", str(path)]) == 1
-    assert "not normalised" in capsys.readouterr().err
+    assert "not in normal form" in capsys.readouterr().err
     assert path.read_text(encoding="utf-8") == before
     notebooks.main([str(path)])
     cell = notebooks.read(path).cells[3]
@@ -214,7 +214,7 @@ def test_what_ruff_cannot_mend_is_a_problem(tmp_path: Path) -> None:
         notebooks.normalise(v4.new_notebook(cells=[markdown("# A"), code("x = 1\nprint(unknown_name, x)")])),
     )
     (fault,) = notebooks.problems(path)
-    assert fault == f"{path} cell 1 line 2: Undefined name `unknown_name` (F821); mend it"
+    assert fault == f"{path} cell 1 line 2: Undefined name `unknown_name` (F821); correct it"
 
 
 def test_chapters_are_the_notebooks_of_the_parts(book: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_missing_record_is_a_problem(book: Path) -> None:
 def test_a_record_without_a_notebook_is_a_problem(book: Path, record: dict[str, Any]) -> None:
     records.write("05_project/gone", record, book)
     (fault,) = records.orphans(book)
-    assert "gone.json: no such chapter" in fault
+    assert "gone.json: there is no such chapter" in fault
 
 
 @pytest.mark.parametrize("text", ["", "[]", "<<<<<<< HEAD\n{}", '{"chapter": 1}'])
@@ -98,9 +98,9 @@ def test_a_claim_that_was_not_printed_so(
 def test_claims_only_printed_or_only_recorded(book: Path, record: dict[str, Any]) -> None:
     claim = record["claims"][0]
     (fault,) = store(book, record | {"claims": []})
-    assert "printed and not recorded" in fault
+    assert "printed but not recorded" in fault
     (fault,) = store(book, record | {"claims": [claim, claim | {"name": "more"}]})
-    assert "“claim · more = 1.612 nats · within [1.55, 1.68]” is recorded and not printed" in fault
+    assert "“claim · more = 1.612 nats · within [1.55, 1.68]” is recorded but not printed" in fault
     assert any("there 2 times" in it for it in store(book, record | {"claims": [claim, claim]}))
 
 
@@ -204,7 +204,7 @@ def test_other_rows_of_a_study_make_a_record_stale(book: Path, record: dict[str,
     study.write_text(json.dumps({"rows": [{"loss": 1.5}], "verified": ["today"]}), encoding="utf-8")
     assert records.staleness(NAME, book) == []
     study.write_text(json.dumps({"rows": [{"loss": 1.6}]}), encoding="utf-8")
-    assert records.staleness(NAME, book) == ["the study 05_project/small has other rows"]
+    assert records.staleness(NAME, book) == ["the rows of the study 05_project/small changed"]
 
 
 OTHER_OUTPUTS = {
@@ -222,7 +222,7 @@ def test_outputs_that_are_not_those_of_the_run_are_found(
     """Cells count from 0, Markdown and code together, as in every message."""
     cell, chapter.cells[OTHER_OUTPUTS[what][0]].outputs = OTHER_OUTPUTS[what]
     notebooks.write(notebooks.path_of(NAME, book), chapter)
-    reason = f"the output of cell {cell} is not that of the run"
+    reason = f"the output of cell {cell} is not the recorded one"
     assert records.staleness(NAME, book) == [reason]
     assert records.check(NAME, book)[0].endswith(f"small.json: {reason}; {AGAIN}")
 
@@ -237,14 +237,14 @@ def test_outputs_are_compared_in_their_normal_form(book: Path, chapter: Notebook
     assert records.check(NAME, book) == []
     chapter.cells[13].outputs = [printed("2\n")]
     notebooks.write(path, chapter)
-    assert records.staleness(NAME, book) == ["the output of cell 13 is not that of the run"]
+    assert records.staleness(NAME, book) == ["the output of cell 13 is not the recorded one"]
 
 
 def test_a_record_without_outputs_is_stale_and_can_still_be_read(book: Path, record: dict[str, Any]) -> None:
     del record["hashes"]["outputs"]
     (fault,) = store(book, record)
     assert "older form" in fault
-    assert records.staleness(NAME, book) == ["its record is of an older form"]
+    assert records.staleness(NAME, book) == ["its record has an older format"]
 
 
 def test_changed_library_makes_a_record_stale_and_not_wrong(

@@ -101,7 +101,7 @@ def test_a_warning_is_an_error_each_time(sources: Path) -> None:
         assert failed.returncode == 1
         assert "source.md:3: WARNING" in failed.stderr
         assert "\x1b" not in failed.stderr
-        assert "mend what the warnings above name" in failed.stderr.splitlines()[-1]
+        assert "correct what the warnings above name" in failed.stderr.splitlines()[-1]
 
 
 def test_a_damaged_notebook_ends_in_one_line(sources: Path) -> None:

@@ -55,13 +55,13 @@ def test_a_damaged_record_is_stale_and_costs_what_is_usual(book: Path) -> None:
         ({"seconds": 1.0}, []),
         (
             {"data": ["wikipedia 1"]},
-            ["the record has the data shakespeare 0.6", "the run has the data wikipedia 1"],
+            ["only the record has the data shakespeare 0.6", "only the run has the data wikipedia 1"],
         ),
-        ({"claims": []}, ["the record has the claim “test loss” in [1.55, 1.68], the run has not"]),
+        ({"claims": []}, ["only the record has the claim “test loss” in [1.55, 1.68]"]),
         ({"claims": [CLAIM | {"value": 1.6}]}, []),
         (
             {"claims": [CLAIM | {"high": 2}]},
-            ["the record has the claim", "the run has the claim “test loss” in [1.55, 2]"],
+            ["only the record has the claim", "only the run has the claim “test loss” in [1.55, 2]"],
         ),
     ],
     ids=["nothing", "time", "data", "no claim", "value within bounds", "bounds"],

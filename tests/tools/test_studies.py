@@ -62,7 +62,7 @@ def test_a_study_is_stale_by_what_it_used(book: Path, study: dict[str, Any]) -> 
 def test_a_study_of_an_older_form_or_none_is_stale(book: Path, study: dict[str, Any]) -> None:
     del study["processor"]
     library.store(NAME, study)
-    assert studies.staleness(NAME) == ["its file is of an older form"]
+    assert studies.staleness(NAME) == ["its file has an older format"]
     library.path(NAME).unlink()
     (reason,) = studies.staleness(NAME)
     assert "has not been run" in reason
@@ -72,7 +72,9 @@ def test_a_study_of_an_older_form_or_none_is_stale(book: Path, study: dict[str, 
 def test_rows_without_a_script_are_found(book: Path, study: dict[str, Any]) -> None:
     assert studies.problems(book) == []
     library.script(NAME).unlink()
-    assert studies.problems(book) == ["data/studies/05_project/small_seeds.json: no such study; delete it"]
+    assert studies.problems(book) == [
+        "data/studies/05_project/small_seeds.json: there is no such study; delete the file"
+    ]
 
 
 def test_weights_must_be_named_there_and_small(book: Path, study: dict[str, Any]) -> None:

@@ -114,7 +114,7 @@ def test_equal_rows_renew_the_hashes_and_are_named(study: Path) -> None:
 def test_a_changed_number_is_named_and_nothing_renewed(study: Path) -> None:
     before = studies.path(NAME).read_text(encoding="utf-8")
     change(study, "SLOPE = 1.0", "SLOPE = 1.0 + 1e-15")
-    with pytest.raises(Difference, match=r"^row \d: loss is [\d.]+, stored is [\d.]+$"):
+    with pytest.raises(Difference, match=r"^row \d: loss is [\d.]+, but [\d.]+ is stored$"):
         recompute.verify(NAME, "a", [])
     assert studies.path(NAME).read_text(encoding="utf-8") == before
 
@@ -197,9 +197,11 @@ def test_the_cheapest_rows_and_two_others_are_chosen() -> None:
 def test_numbers_that_are_not_numbers_are_equal_to_themselves() -> None:
     nan = float("nan")
     assert recompute.differences({"a": nan, "b": True}, {"a": nan, "b": True}, []) == []
-    assert recompute.differences({"a": nan}, {"a": 1.0}, [], {"a": 9.0}) == ["a is 1.0, stored is nan"]
-    assert recompute.differences({"a": True}, {"a": False}, [], {"a": 9.0}) == ["a is False, stored is True"]
-    assert recompute.differences({"a": 1}, {"b": 1}, ["b"]) == ["a is None, stored is 1"]
+    assert recompute.differences({"a": nan}, {"a": 1.0}, [], {"a": 9.0}) == ["a is 1.0, but nan is stored"]
+    assert recompute.differences({"a": True}, {"a": False}, [], {"a": 9.0}) == [
+        "a is False, but True is stored"
+    ]
+    assert recompute.differences({"a": 1}, {"b": 1}, ["b"]) == ["a is None, but 1 is stored"]
 
 
 @pytest.fixture
@@ -223,7 +225,7 @@ def test_the_command_verifies_what_is_stale(alone: Path, capsys: pytest.CaptureF
     assert computed(alone) == 4
     assert verify.verify([], "a", rerun=False, dry_run=False) == 0
     assert computed(alone) == 0
-    with pytest.raises(SystemExit, match="No study and no chapter nothing"):
+    with pytest.raises(SystemExit, match="There is no study or chapter nothing"):
         verify.verify(["nothing"], "a", rerun=False, dry_run=False)
 
 
@@ -248,11 +250,11 @@ def claim(value: float, **fields: Any) -> dict[str, Any]:
     ("old", "new", "elsewhere", "message"),
     [
         ([claim(1.0)], [claim(1.0)], False, ""),
-        ([claim(1.0)], [claim(1.5)], False, "is 1.5, recorded is 1.0"),
+        ([claim(1.0)], [claim(1.5)], False, "is 1.5, but 1.0 is recorded"),
         ([claim(1.0)], [claim(1.5)], True, ""),
         ([claim(1.0, timed=True)], [claim(1.5, timed=True)], False, ""),
-        ([claim(1.0)], [claim(1.0, high=8)], True, "has other bounds"),
-        ([claim(1.0)], [], False, "is in one of the two runs only"),
+        ([claim(1.0)], [claim(1.0, high=8)], True, "has different bounds"),
+        ([claim(1.0)], [], False, "is in only one of the two runs"),
     ],
 )
 def test_claims_are_compared(old: list, new: list, elsewhere: bool, message: str) -> None:
@@ -299,10 +301,10 @@ def test_a_chapter_with_the_same_claims_is_renewed(ran: dict[str, Any]) -> None:
 
 def test_a_chapter_with_other_claims_is_stored_only_when_asked(ran: dict[str, Any]) -> None:
     ran["new"] = ran["new"] | {"claims": [ran["new"]["claims"][0] | {"value": 1.613}]}
-    with pytest.raises(Difference, match=r"“test loss” is 1\.613, recorded is 1\.612"):
+    with pytest.raises(Difference, match=r"“test loss” is 1\.613, but 1\.612 is recorded"):
         verify.verify_chapter("05_project/small", rerun=False)
     assert ran["done"] == []
-    assert "executed anew" in verify.verify_chapter("05_project/small", rerun=True)
+    assert "executed again" in verify.verify_chapter("05_project/small", rerun=True)
     assert ran["done"] == [ran["new"]]
 
 

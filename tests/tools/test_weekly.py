@@ -60,7 +60,7 @@ def test_the_week_s_chapters_that_differ_get_an_issue(issues: Path, monkeypatch:
     def differences(chapter: str, folder: Path) -> list[str]:
         if chapter == "a/fails":
             raise execute.ExecutionError("a/fails: cell 3: ClaimError: loss = 9 is outside")
-        return ["a/differs: the record has the claim"] if chapter == "a/differs" else []
+        return ["a/differs: only the record has the claim"] if chapter == "a/differs" else []
 
     monkeypatch.setattr(rotation, "due", lambda week: ["a/fails", "a/fine", "a/differs"])
     monkeypatch.setattr(rotation, "differences", differences)

@@ -54,6 +54,8 @@ HARMLESS = {
 
 # Pinned packages that no number depends on.
 HARMLESS_PACKAGES = {
+    "arpy": "unpacks files whose hashes are checked",
+    "backports-zstd": "unpacks files whose hashes are checked",
     "filelock": "makes one process wait for another",
     "ipykernel": "runs a notebook's cells",
     "lazy-loader": "imports a module when its name is first used",
