@@ -101,7 +101,7 @@ def test_claims_only_printed_or_only_recorded(book: Path, record: dict[str, Any]
     assert "printed but not recorded" in fault
     (fault,) = store(book, record | {"claims": [claim, claim | {"name": "more"}]})
     assert "“claim · more = 1.612 nats · within [1.55, 1.68]” is recorded but not printed" in fault
-    assert any("there 2 times" in it for it in store(book, record | {"claims": [claim, claim]}))
+    assert any("appears 2 times" in it for it in store(book, record | {"claims": [claim, claim]}))
 
 
 def change_notebook(book: Path, chapter: NotebookNode, cell: int, source: str) -> None:
