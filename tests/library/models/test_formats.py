@@ -119,5 +119,5 @@ def test_names_of_format_1() -> None:
 
 
 def test_a_later_format_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="saved by a later version of largemodels: upgrade"):
+    with pytest.raises(ValueError, match="saved by a newer version of largemodels: upgrade"):
         present_description({"class": "GPT", "config": {}, "format": FORMAT + 1})

@@ -71,5 +71,5 @@ def test_errors_in_words() -> None:
         Perceptron().predict(CORNERS)
     with pytest.raises(ValueError, match="called 0 and 1"):
         Perceptron().fit(CORNERS, [-1, 1, 1, 1])
-    with pytest.raises(ValueError, match="one label an example"):
+    with pytest.raises(ValueError, match="one label per example"):
         Perceptron().fit(CORNERS, [1, 0])
