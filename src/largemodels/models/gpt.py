@@ -55,7 +55,7 @@ class GPTConfig:
     qk_norm: bool = False  # whether queries and keys are normalised before their product
     n_kv_head: int | None = None  # key-value heads; divides n_head; None: n_head
     activation: str = "gelu_tanh"  # GPT-2's; or "relu2", "swiglu" and others, see feed_forward.py
-    d_hidden: int | None = None  # width inside the feed-forward network; None: 4 d_model, for swiglu 8/3
+    d_hidden: int | None = None  # width inside the feed-forward network; None: 4 (swiglu: 8/3) times d_model
     bias: bool = True  # of linear layers and LayerNorm
     tied_head: bool = True  # whether the head shares the token embedding or has its own matrix
     zero_init: bool = False  # whether projections into the residual stream start at 0 or small and random
