@@ -238,7 +238,7 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_answer(run: Path) -> None:
-    refused(largemodels_command("chat", "--model", run, input="Hello\n"), 2, "has not learnt to answer")
+    refused(largemodels_command("chat", "--model", run, input="Hello\n"), 2, "was not trained to answer")
 
 
 def test_an_unknown_command_and_no_command() -> None:

@@ -78,7 +78,7 @@ def test_a_run_of_format_1_goes_on(trained: tuple[GPT, Path], capsys: pytest.Cap
 def test_gelu_of_format_1_is_not_the_exact_one(trained: tuple[GPT, Path]) -> None:
     gpt, folder = trained
     if gpt.config.activation == "gelu_tanh":
-        with pytest.raises(CheckpointError, match="activation = 'gelu_tanh', this run has 'gelu'"):
+        with pytest.raises(CheckpointError, match="activation = 'gelu_tanh', but this run has 'gelu'"):
             load_weights(GPT(GPTConfig(**SIZES, activation="gelu")), folder)
 
 
