@@ -31,9 +31,7 @@ class Sampling:
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
         if not 0 < self.repetition_penalty < float("inf"):
-            raise ValueError(
-                f"repetition_penalty must be positive, not {self.repetition_penalty}."
-            )
+            raise ValueError(f"repetition_penalty must be positive, not {self.repetition_penalty}.")
 
     def choose(
         self,
