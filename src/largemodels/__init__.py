@@ -1,7 +1,7 @@
 """The library of *Large Models at Work*: models and their training, written to be read.
 
-``import largemodels as lm`` gives the names that ``__init__.pyi`` lists. Their modules load when they are first used,
-so the import itself costs little.
+``import largemodels as lm`` provides the names listed in ``__init__.pyi``. Modules load when first used, so the import
+itself is cheap.
 """
 
 import lazy_loader

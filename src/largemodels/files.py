@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and their checksums."""
+"""Atomic writing of files, and their checksums."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 @contextmanager
 def aside(path: Path | str) -> Iterator[Path]:
-    """A place beside ``path`` to write to. It is moved there when the block ends, and deleted if it fails.
+    """A temporary path beside ``path`` to write to: moved to ``path`` when the block ends, deleted if it fails.
 
-    Several processes may write the same file: the last one wins. Missing folders are made.
+    Several processes may write the same file: the last one wins. Missing folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Where the library and what comes with it lie."""
+"""Paths of the library and its data."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def library_root() -> Path:
 def data_root() -> Path:
     """Folder with data cards, registry, package pins and studies.
 
-    In a checkout this is ``data/`` beside ``src/``; in an installed wheel it lies inside the library.
+    In a checkout this is ``data/`` beside ``src/``; in an installed wheel it is inside the library.
     """
     return library_root().parents[1] / "data" if checkout() else library_root() / "_data"
 
 
 def checkout() -> bool:
-    """Whether the library lies in a checkout of the book."""
+    """Whether the library is used from a checkout of the book."""
     return (library_root().parents[1] / "data" / "registry.toml").exists()

@@ -212,7 +212,7 @@ def test_what_we_save_opens_there_and_here(changes: dict[str, object], tmp_path:
             lambda: llama(rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 77.0}),
             "Rotary positions of type 'linear'",
         ),
-        (lambda: MistralForCausalLM(MistralConfig(**SIZES)), "type 'mistral' are not known here"),
+        (lambda: MistralForCausalLM(MistralConfig(**SIZES)), "type 'mistral' are not supported"),
     ],
 )
 def test_what_our_gpt_has_not_is_refused(make, message: str) -> None:

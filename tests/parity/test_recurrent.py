@@ -133,5 +133,5 @@ def test_the_two_share_no_memory() -> None:
     ],
 )
 def test_what_ours_has_not_is_refused(ours, theirs) -> None:
-    with pytest.raises(ValueError, match="Only a one-way"):
+    with pytest.raises(ValueError, match="Only a unidirectional"):
         ours.from_torch(theirs())

@@ -1,4 +1,4 @@
-"""What a chapter of the book uses: its start, claims, studies and the look of its figures."""
+"""Tools for the book's chapters: set-up, claims, studies and the style of figures."""
 
 import lazy_loader
 

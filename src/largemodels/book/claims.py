@@ -16,7 +16,7 @@ class ClaimError(AssertionError):
 
 
 def begin(scale: str) -> None:
-    """Check claims from now on as this scale wants it; :func:`.start.start` calls it."""
+    """Set the scale of the chapter, which decides whether claims are checked; called by :func:`.start.start`."""
     global _scale
     _scale = scale
 
@@ -37,18 +37,18 @@ def claim(
     timed: bool = False,
     over_seeds: Iterable[float] = (),
 ) -> None:
-    """Check a number that the text relies on, print it and note it.
+    """Check a number that the text relies on, print it and record it.
 
-    Only the scale "laptop" is checked: the bounds come from its spread over seeds.
+    It is checked only at the scale "laptop", since the bounds come from the spread over seeds at that scale.
 
     Args:
         name: what is claimed, unique in the chapter.
         value: what this run computed.
-        low: the least value at which the text is still true.
-        high: the greatest.
+        low: the smallest value for which the text is still true.
+        high: the largest.
         unit: "nats", "s", "×", "%" (then value and bounds are in per cent) or empty.
-        timed: the clock has a part in the value, so that two runs differ and only the bounds can be compared.
-        over_seeds: the same number at several seeds, such as a study's rows; the page shows how far they spread.
+        timed: whether the value is a timing, which differs between runs, so that only the bounds can be compared.
+        over_seeds: the same number for several seeds, such as a study's rows; the page shows their spread.
 
     Raises:
         ClaimError: if the value, or that of a seed, is outside the bounds or not a number.

@@ -1,4 +1,4 @@
-"""What was measured on a GPU, by ``python -m tests.gpu``; its rows lie in ``data/gpu.json`` once it has been run."""
+"""Results measured on a GPU by ``python -m tests.gpu``, stored in ``data/gpu.json`` once it has been run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOT_RUN = "not run"
 
 
 def run_on(path: Path | None = None) -> str:
-    """On which GPU it was run: "NVIDIA H100 80GB HBM3", or "not run".
+    """The GPU that the results were measured on, such as "NVIDIA H100 80GB HBM3", or "not run".
 
     Args:
         path: of the rows; None: those that come with the book.
@@ -24,7 +24,7 @@ def run_on(path: Path | None = None) -> str:
 
 
 def measurements(path: Path | None = None) -> pd.DataFrame:
-    """The rows: ``part``, ``what``, ``value``, ``unit`` and ``passed``, which is None for what is not a check.
+    """The rows: ``part``, ``what``, ``value``, ``unit`` and ``passed``, which is None for rows that are not checks.
 
     Args:
         path: of the rows; None: those that come with the book.

@@ -1,4 +1,4 @@
-"""The journal of a run: what a chapter used and claimed, as JSON lines in a file that the book's tools name."""
+"""The journal of a run: what a chapter used and claimed, as JSON lines in a file chosen by the book's tools."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Weights that a study keeps, so that a chapter can show what a longer training would give.
+"""Weights that a study keeps, so that a chapter can show the result of a longer training run.
 
-They lie in ``data/weights/STUDY_NAME.safetensors``, in half precision, outside the wheel. A study's file holds the size
-and the SHA-256 of each. Where there is no checkout they are fetched once from the book's repository, and checked.
+They are stored in ``data/weights/STUDY_NAME.safetensors``, in half precision, outside the wheel. A study's file records
+the size and SHA-256 of each. Without a checkout they are fetched once from the book's repository, and checked.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Weights:
 
 
 def folder() -> Path:
-    """Where kept weights lie in a checkout."""
+    """Folder of kept weights in a checkout."""
     return paths.data_root() / "weights"
 
 
@@ -54,7 +54,7 @@ def file_name(study: str, name: str) -> str:
 
 
 def write(path: Path, weights: nn.Module | dict[str, Tensor], config: Any = None) -> dict[str, Any]:
-    """Write weights; floating-point numbers in half precision, whole numbers, such as int8, as they are.
+    """Write weights: floating-point tensors in half precision, integer tensors, such as int8, unchanged.
 
     Args:
         path: of the file.
@@ -75,7 +75,7 @@ def write(path: Path, weights: nn.Module | dict[str, Tensor], config: Any = None
     tied: dict[str, str] = {}
     seen: dict[Any, str] = {}
     for name, tensor in weights.items():
-        # A weight that is used twice is stored once.
+        # Tied weights are stored once.
         place = (tensor.data_ptr(), tensor.shape, tensor.stride())
         if tensor.numel() and place in seen:
             tied[name] = seen[place]
@@ -91,7 +91,7 @@ def write(path: Path, weights: nn.Module | dict[str, Tensor], config: Any = None
         save_file(tensors, beside, {"config": json.dumps(plain), "tied": json.dumps(tied)})
         if (size := beside.stat().st_size) > BYTES_OF_A_CHAPTER:
             raise WeightsError(
-                f"The weights have {size / 1e6:.1f} MB; a chapter keeps {BYTES_OF_A_CHAPTER / 1e6:.0f} MB at most. "
+                f"The weights take {size / 1e6:.1f} MB; a chapter keeps {BYTES_OF_A_CHAPTER / 1e6:.0f} MB at most. "
                 "Keep a smaller model, or int8."
             )
     return {"file": path.name, "bytes": size, "sha256": sha256(path), "config": plain}

@@ -1,4 +1,4 @@
-"""One look for all figures."""
+"""A common style for all figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLOURS = {
 
 
 def use_style() -> None:
-    """Set the look of the book's figures for this process."""
+    """Set the style of the book's figures for this process."""
     mpl.rcParams.update(
         {
             "figure.figsize": (6.4, 3.6),  # inches

@@ -1,12 +1,11 @@
-"""Which code and which versions produced a number.
+"""The code and the package versions that produced a number.
 
-Records and studies carry these hashes, so that a page whose code has changed since its numbers were
-computed can be told from one that is still true. A hash covers the syntax tree of a file without its
-docstrings and the messages of its errors: a comment or a better wording does not invalidate a result, a
-changed constant does.
+Records and studies store these hashes, which show whether a page's code has changed since its numbers were computed. A
+hash covers the syntax tree of a file without docstrings and error messages: a comment or better wording does not
+invalidate a result, a changed constant does.
 
-What cannot change a number is left out, so that a change in it makes nothing stale: see :data:`HARMLESS` and
-:data:`HARMLESS_PACKAGES`.
+Files and packages that cannot change a number are left out, so that changing them makes nothing stale: see
+:data:`HARMLESS` and :data:`HARMLESS_PACKAGES`.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ HARMLESS_PACKAGES = {
 
 
 def code_hash(source: str) -> str:
-    """Hash Python source by its syntax tree, without comments, docstrings and what raised errors say.
+    """Hash Python source by its syntax tree, without comments, docstrings and the arguments of raised errors.
 
     Raises:
         SyntaxError: if ``source`` is not Python.
@@ -102,8 +101,8 @@ def file_hash(path: Path | str) -> str:
 def loaded() -> dict[str, str]:
     """Library files that this process has imported, by path inside the library, with their hashes.
 
-    Left out are the files that are :data:`HARMLESS`, and each ``__init__.py``: it holds names and no logic, and
-    grows with every chapter.
+    Files in :data:`HARMLESS` are left out, and so is each ``__init__.py``, which holds names but no logic and grows
+    with every chapter.
     """
     root = library_root()
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
@@ -114,7 +113,7 @@ def loaded() -> dict[str, str]:
 
 
 def changed(hashes: dict[str, str]) -> list[str]:
-    """Which of these library files are gone or no longer have these hashes; those that are harmless are not."""
+    """Those of these library files that are gone or whose hash has changed, except harmless ones."""
     root = library_root()
     return [
         name
@@ -124,7 +123,7 @@ def changed(hashes: dict[str, str]) -> list[str]:
 
 
 def requirements(root: Path) -> list[Path]:
-    """The files that say what notebooks run with: all of them, and those of each part."""
+    """The requirements files of the notebooks: the common one, and one per part."""
     return sorted([*root.glob("requirements/notebooks.txt"), *root.glob("requirements/part*.txt")])
 
 
@@ -132,7 +131,7 @@ def pins(*paths: Path) -> dict[str, str]:
     """Pinned versions of the packages that a number can depend on, by name.
 
     Args:
-        paths: of requirements files; without any, those that say what notebooks run with, in a checkout.
+        paths: of requirements files; none: those of the notebooks, in a checkout.
     """
     files = paths or requirements(library_root().parents[1])
     lines = [line for path in files for line in path.read_text(encoding="utf-8").splitlines()]
@@ -155,12 +154,12 @@ def imported() -> dict[str, str]:
 
 @functools.cache
 def _packages() -> dict[str, list[str]]:
-    """Packages by the modules that they bring; reading it takes most of a second."""
+    """Packages by the modules that they provide; cached, since reading this takes most of a second."""
     return dict(importlib.metadata.packages_distributions())
 
 
 def processor() -> str:
-    """The processor, as far as it decides how numbers are rounded: its model, and the instructions that torch uses."""
+    """The processor, as far as it affects rounding: its model, and the instruction set that torch uses."""
     import torch
 
     fields = {}

@@ -1,8 +1,8 @@
-"""A few rows of a study computed again, to see whether changed code still gives the same numbers.
+"""Recomputing a few rows of a study, to verify that changed code still gives the same numbers.
 
-``python -m tools.verify`` runs a study's script with a plan that :data:`PLAN` names. The script asks for its rows as it
-always does. It gets the stored ones, so that what it chooses by them stays the same; those that the plan names are
-computed besides and written into a report, which the tool compares with the stored rows.
+``python -m tools.verify`` runs a study's script with a plan, in the file named by :data:`PLAN`. The script requests its
+rows as usual and gets the stored ones, so that decisions based on them stay the same. The rows chosen in the plan are
+also recomputed and written to a report, which the tool compares with the stored rows.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ PLAN = "LARGEMODELS_RECOMPUTE"  # environment variable: file with the plan; unse
 
 
 class OtherRows(RuntimeError):
-    """The script no longer asks for the rows that are stored."""
+    """The script no longer requests the rows that are stored."""
 
 
 class Recomputation:
-    """What a study does while it is verified.
+    """Takes the place of a study's rows while the study is verified.
 
     Args:
-        plan: ``rows``, all that are stored, in their order; ``chosen``, the numbers of those to compute, from 0; and
-            ``report``, the file to write.
+        plan: ``rows``, all stored rows in order; ``chosen``, the indices of those to recompute, from 0; and ``report``,
+            the file to write.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Recomputation:
         """The next stored row.
 
         Raises:
-            OtherRows: if it is of another key.
+            OtherRows: if it has a different key.
         """
         number, self.asked = self.asked, self.asked + 1
         wanted = as_stored(key)
@@ -74,6 +74,6 @@ def asked() -> Recomputation | None:
 
 
 def as_stored(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as it comes back from its file: tuples are lists there, and keys are texts."""
+    """A row as it is read back from its file: tuples become lists, and keys strings."""
     plain: dict[str, Any] = json.loads(json.dumps(row))
     return plain

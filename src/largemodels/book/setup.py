@@ -1,10 +1,10 @@
-"""Install what a chapter needs and what is missing: the packages of its part, and its data.
+"""Install whatever a chapter needs and is missing: the packages of its part, and its data.
 
     python -m largemodels.book.setup part5 shakespeare smollm2
 
-A chapter's set-up cell and ``make`` call this. Where all is there it takes a moment and fetches nothing. In a checkout
-the packages come in the versions of ``requirements/``, elsewhere in any that the library's ranges allow; a torch that
-is there is never replaced.
+A chapter's set-up cell and ``make`` call this. If nothing is missing it takes a moment and fetches nothing. In a
+checkout, packages are installed in the versions pinned in ``requirements/``, elsewhere in any that the library allows;
+an installed torch is never replaced.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _satisfied(required: Requirement) -> bool:
 
 
 def provide(names: Iterable[str], data: Iterable[str]) -> None:
-    """Install what is missing of some extras and some data sets.
+    """Install whatever is missing from some extras and data sets.
 
     Args:
         names: of extras, such as "part5".

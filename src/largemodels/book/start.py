@@ -1,7 +1,7 @@
-"""What every chapter begins with: its scale, its seed and the look of its figures.
+"""The start of every chapter: its scale, its seed and the style of its figures.
 
-When the book is executed, :func:`start` also writes what the chapter used into a journal, from which the chapter's
-record is made.
+When the book is executed, :func:`start` also arranges for what the chapter used to be written to a journal, from which
+the chapter's record is made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SCALES = ("smoke", "laptop", "gpu")
 
 @dataclass(frozen=True)
 class Setting:
-    """The numbers that a chapter runs with: ``setting.steps``; shows as a table of all scales."""
+    """The settings that a chapter runs with, as attributes: ``setting.steps``; displayed as a table of all scales."""
 
     scale: str
     seed: int
@@ -57,21 +57,21 @@ def start(
     gpu: dict[str, Any] | None = None,
     measured: dict[str, str] | None = None,
 ) -> Setting:
-    """Begin a chapter: choose the numbers of one scale, seed every random generator, set the look of figures.
+    """Begin a chapter: choose the settings of one scale, seed every random generator, set the style of figures.
 
     Args:
         scale: "smoke", "laptop" or "gpu".
         seed: for Python, NumPy and torch.
-        smoke: the numbers of the scale that only proves that the code runs.
-        laptop: the numbers of the printed results; the other scales have the same names.
+        smoke: the settings of the scale that only tests that the code runs.
+        laptop: the settings of the printed results; the other scales have the same names.
         gpu: the published sizes, if the chapter has that scale.
-        measured: where each scale was run; "not run" stands for a scale that is not named.
+        measured: where each scale was run; scales not named are shown as "not run".
 
     Returns:
-        the numbers as attributes; shows as a table.
+        the settings as attributes; displayed as a table.
 
     Raises:
-        ValueError: if the scale is not one of this chapter.
+        ValueError: if the chapter has no such scale, or its scales have settings of different names.
     """
     import numpy as np
     import torch
@@ -97,7 +97,7 @@ def start(
 
 
 def _note_use() -> None:
-    """At the end: the processor, and the library files, packages and data that the chapter has used."""
+    """Record, at exit, the processor and the library files, packages and data that the chapter has used."""
     note(library=provenance.loaded(), versions=provenance.imported(), processor=provenance.processor())
     if registry := sys.modules.get(f"{__package__.partition('.')[0]}.data.registry"):
         for name in sorted(registry.used):

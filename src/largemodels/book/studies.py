@@ -1,9 +1,8 @@
 """Studies: runs over many seeds or settings, too long for a chapter, whose rows are stored with the book.
 
-A study is a script beside its chapter, ``notebooks/PART/CHAPTER_study.py``, run by ``make study``. Its rows lie
-in ``data/studies/PART/CHAPTER.json`` with the hashes of the code that computed them. A chapter that loads rows
-of code that has changed since gets an error; ``make verify`` computes some of the rows again and, where they are
-equal, renews the hashes.
+A study is a script beside its chapter, ``notebooks/PART/CHAPTER_study.py``, run by ``make study``. Its rows are stored
+in ``data/studies/PART/CHAPTER.json`` with the hashes of the code that computed them. Loading rows whose code has
+changed since raises an error; ``make verify`` recomputes some of the rows and, if they are equal, updates the hashes.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
     from .kept import Weights
 
-TIMED = ("seconds", "core_seconds")  # columns in which the clock has a part
+TIMED = ("seconds", "core_seconds")  # columns that are timings
 
 
 class StudyError(RuntimeError):
-    """A study is missing or was computed by other code; the message says what to do."""
+    """A study is missing or was computed by different code; the message says what to do."""
 
 
 def script(name: str) -> Path:
@@ -49,12 +48,12 @@ def path(name: str) -> Path:
 
 
 class Study:
-    """Rows of a study that is being run; what is done is kept when it is interrupted.
+    """The rows of a study while it runs; finished rows survive an interruption.
 
     Args:
-        name: of the chapter, "05_project/pretraining".
-        timed: columns that differ from run to run, since the clock has a part in them; they are not compared when the
-            study is verified.
+        name: of the chapter, such as "05_project/pretraining".
+        timed: columns that hold timings and so differ from run to run; they are not compared when the study is
+            verified.
     """
 
     def __init__(self, name: str, timed: Iterable[str] = TIMED) -> None:
@@ -85,7 +84,7 @@ class Study:
         return row
 
     def _compute(self, compute: Callable[..., dict[str, Any]], key: dict[str, Any]) -> dict[str, Any]:
-        # Of the processor, whose other work is not counted: by them the cheapest rows are found.
+        # CPU time of this process, not affected by other work: verification picks the cheapest rows by it.
         self._kept, began = {}, time.process_time()
         try:
             row = key | compute(**key)
@@ -101,7 +100,7 @@ class Study:
             self._kept = None
 
     def _usable(self, done: dict[str, Any]) -> bool:
-        """Whether a row of an interrupted run is what would be computed now, and has what it kept."""
+        """Whether a row of an interrupted run is still valid: same code and versions, kept weights intact."""
         versions: dict[str, str] = done.get("versions", {})
         here = provenance.installed(name for name in versions if name != "python")
         return (
@@ -118,7 +117,7 @@ class Study:
 
         Args:
             name: short, unique in the study.
-            weights: a model or its state, at most 4 MB in half precision; whole numbers, such as int8, stay.
+            weights: a model or its state, at most 4 MB in half precision; integers, such as int8, are kept unchanged.
             config: a dataclass or a dictionary; None: the model's own ``config``.
 
         Raises:
@@ -136,11 +135,11 @@ class Study:
         self._kept[name] = kept.write(self._beside(name), weights, config)
 
     def _beside(self, name: str) -> Path:
-        """Where weights lie until the study is saved."""
+        """Path of kept weights until the study is saved."""
         return _weights_path(self.name, name).with_suffix(".safetensors.part")
 
     def save(self) -> None:
-        """Store the rows: written aside, then moved into place."""
+        """Store the rows, under a temporary name that is then moved into place."""
         if self._again:
             self._again.save(script=self.code, timed=self.timed, processor=provenance.processor(), **used())
             return
@@ -162,7 +161,7 @@ class Study:
             "rows": [done["row"] for done in self._done],
             "seconds": [round(done["seconds"], 3) if "seconds" in done else None for done in self._done],
         }
-        # How far rounding carries is a property of the study, which a rerun does not change.
+        # The tolerance for rounding is a property of the study, which a rerun does not change.
         if path(self.name).exists() and "tolerance" in (before := read(self.name)):
             stored["tolerance"] = before["tolerance"]
         store(self.name, stored)
@@ -191,7 +190,7 @@ def _weights_path(study: str, name: str) -> Path:
 
 
 def store(name: str, stored: dict[str, Any]) -> None:
-    """Write a study's file: aside, then moved into place."""
+    """Write a study's file, under a temporary name that is then moved into place."""
     last = {key: stored[key] for key in ("seconds", "rows") if key in stored}  # long, so at the end
     text = json.dumps({key: value for key, value in stored.items() if key not in last} | last, indent=1)
     with aside(path(name)) as place:
@@ -217,7 +216,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def changes(name: str, stored: dict[str, Any]) -> list[str]:
-    """The files of code that have changed since a study was run or verified."""
+    """The code files that have changed since a study was run or verified."""
     changed = provenance.changed(stored["hashes"]["library"])
     # An installed library has no notebooks beside it, and so no script that could differ.
     if script(name).exists() and file_hash(script(name)) != stored["hashes"]["script"]:
@@ -234,7 +233,7 @@ def fingerprint(stored: dict[str, Any]) -> str:
 def load(name: str) -> pd.DataFrame:
     """The rows of a study.
 
-    Other versions of packages than those that it was run with are no error: a reader has his own.
+    Package versions may differ from those that it was run with: readers have their own.
 
     Args:
         name: of the chapter, "05_project/pretraining".

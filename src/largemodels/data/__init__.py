@@ -1,1 +1,1 @@
-"""Real data that comes with ordinary packages, checked before use. One modality a file."""
+"""Real data that comes with ordinary packages, verified before use. One modality per file."""

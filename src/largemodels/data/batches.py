@@ -1,7 +1,7 @@
 """Batches: endless random windows of a long sequence, or rows of a table in random order.
 
-Every function in ``data`` that yields batches can begin at any of them: ``start=i`` yields what would have been the
-batches ``i``, ``i + 1``, …, so that an interrupted training run resumes where it was.
+Every function in ``data`` that yields batches can start at any of them: ``start=i`` yields the batches ``i``,
+``i + 1``, …, so that an interrupted training run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless random windows of a long sequence.
 
-    Batch ``i`` depends only on ``seed`` and ``i``, so training that resumes at step ``start`` sees the batches that
-    it would have seen without the interruption.
+    Batch ``i`` depends only on ``seed`` and ``i``, so training that resumes at step ``start`` sees the same batches as
+    without the interruption.
 
     Args:
-        tokens: ``(time,)``, longer than ``context_length``; of a token file, only the windows are read.
+        tokens: ``(time,)``, longer than ``context_length``; from a token file, only the windows are read.
         batch_size: windows per batch.
         context_length: tokens per window.
         seed: for the random draws.
         start: number of the first batch.
 
     Yields:
-        inputs and targets, both ``(batch_size, context_length)``; targets are the inputs one token later.
+        inputs and targets, both ``(batch_size, context_length)``; targets are the inputs shifted by one token.
     """
     if len(tokens) <= context_length:
         raise ValueError(f"{len(tokens)} tokens are too few for windows of {context_length} and a target.")
@@ -50,13 +50,13 @@ def batches(
 
 
 def shuffled(*tensors: Tensor, batch_size: int, seed: int, start: int = 0) -> Iterator[tuple[Tensor, ...]]:
-    """Endless batches: epoch after epoch, all rows in a new random order. The last batch of an epoch may be smaller.
+    """Endless batches of rows, reshuffled every epoch. The last batch of an epoch may be smaller.
 
     Args:
-        tensors: with the same number of rows, such as pictures and labels.
+        tensors: with the same number of rows, such as images and labels.
         batch_size: rows per batch.
-        seed: for the random orders.
-        start: number of the first batch; only the orders of the epochs before it are drawn.
+        seed: for the shuffling.
+        start: number of the first batch; of earlier epochs only the random order is drawn.
 
     Raises:
         ValueError: if there are no rows.

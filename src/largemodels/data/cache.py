@@ -1,4 +1,4 @@
-"""Folders in the user's cache: filled by one process at a time, and there whole or not at all."""
+"""Folders in the user's cache: filled by one process at a time, and either complete or absent."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from filelock import FileLock
 from ..files import sha256
 from .checks import check
 
-SUMS = "sha256.json"  # beside the files that made_once() made: file name to SHA-256
+SUMS = "sha256.json"  # beside the files that made_once() created: SHA-256 by file name
 
 
 def cache_root() -> Path:
-    """The library's folder in the user's cache, which may be deleted at any time: all in it can be had again."""
+    """The library's folder in the user's cache. It may be deleted at any time: everything in it can be recreated."""
     return platformdirs.user_cache_path("largemodels")
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Only one process at a time is in the block for this folder; the others wait."""
+    """Let only one process at a time into the block for this folder; others wait."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         yield
@@ -32,12 +32,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def filled(folder: Path) -> Iterator[Path]:
-    """An empty folder to fill, which takes the place of ``folder`` when the block ends, and is deleted if it fails.
+    """An empty folder to fill, which replaces ``folder`` when the block ends, and is deleted if the block fails.
 
-    Only for the process that has the folder :func:`locked`.
+    Only for the process that has :func:`locked` the folder.
     """
     aside = folder.with_name(f"{folder.name}.aside")
-    shutil.rmtree(aside, ignore_errors=True)  # what a killed process has left
+    shutil.rmtree(aside, ignore_errors=True)  # left behind by a killed process
     aside.mkdir(parents=True)
     try:
         yield aside
@@ -49,12 +49,12 @@ def filled(folder: Path) -> Iterator[Path]:
 
 
 def made_once(folder: Path, make: Callable[[Path], object], what: str) -> Path:
-    """A folder that is made by the first call, for good; each call checks its files against the sums taken then.
+    """A folder that the first call creates; every call checks its files against checksums recorded then.
 
     Args:
         folder: in the cache.
-        make: is called with an empty folder and writes files into it.
-        what: they are, for messages: "the converted SmolLM2".
+        make: called with an empty folder, writes files into it.
+        what: description of the files for messages, such as "the converted SmolLM2".
 
     Returns:
         ``folder``.

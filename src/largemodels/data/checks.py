@@ -1,4 +1,4 @@
-"""Files compared with their SHA-256, and the error that says what is wrong with them."""
+"""Checking files against their SHA-256, and the error about those that fail."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def check(path: Path, checksum: str, origin: str, again: str) -> None:
     Args:
         path: of the file.
         checksum: hexadecimal.
-        origin: where it comes from, for the message.
-        again: what to do, for the message.
+        origin: where the file comes from, for the message.
+        again: how to get it again, for the message.
 
     Raises:
         DataError: if it is missing or differs.

@@ -1,6 +1,6 @@
-"""Parallel short texts in English and Chinese, and program code, which come with the program Sphinx.
+"""Short parallel texts in English and Chinese, and source code, which come with the program Sphinx.
 
-Sphinx carries its messages as catalogues of GNU gettext, which the standard library reads, beside its own code.
+Sphinx ships its messages as GNU gettext catalogues, which the standard library reads, beside its own code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .registry import files
 
 CATALOGUE, CODE = "locale/zh_CN/LC_MESSAGES/sphinx.mo", "application.py"
-_HAN = re.compile("[\u4e00-\u9fff]")  # the block of characters that modern Chinese is written with
+_HAN = re.compile("[\u4e00-\u9fff]")  # the Unicode block of the characters used in modern Chinese
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Messages:
 
     english: list[str]
     chinese: list[str]  # the translation of each English message, in the same order
-    code: str  # Python
+    code: str  # Python source
 
 
 def sphinx_messages(*, unchecked: bool = False) -> Messages:
     """Messages of Sphinx with their Chinese translations, and the source file ``application.py``.
 
-    Messages whose translation has no Chinese character, and those with plural forms, are left out.
+    Messages with plural forms, or whose translation has no Chinese character, are left out.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.

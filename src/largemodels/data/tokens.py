@@ -1,8 +1,8 @@
-"""Token files: a corpus encoded once, on disk, and read without loading it.
+"""Token files: a corpus encoded once, stored on disk and memory-mapped.
 
 A file is a header of 1,024 bytes, JSON padded with spaces, followed by the tokens, little-endian integers of 2 bytes
-for vocabularies of up to 65,536 tokens and of 4 bytes otherwise. The file is mapped into memory: training reads only
-the windows that it draws, and a corpus may be larger than memory.
+for vocabularies of up to 65,536 tokens and of 4 bytes otherwise. As the file is memory-mapped, training reads only the
+windows that it draws, and a corpus may be larger than memory.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ HEADER_BYTES = 1024
 
 
 def write_tokens(path: Path | str, texts: Iterable[str], tokenizer: Tokenizer) -> np.ndarray:
-    """Encode documents into a token file, one after the other, so that only one is in memory.
+    """Encode documents into a token file, with only one of them in memory at a time.
 
-    After each document comes the tokenizer's end of text; a tokenizer without one puts a blank line there.
+    Each document is followed by the tokenizer's end-of-text token or, if it has none, by a blank line.
 
     Args:
-        path: of the file; it is written aside and moved into place when it is whole.
+        path: of the file, which is written under a temporary name and moved into place once complete.
         texts: the documents.
-        tokenizer: of all of them.
+        tokenizer: for all of them.
 
     Returns:
-        the tokens, as :func:`read_tokens` gives them.
+        the tokens, as :func:`read_tokens` returns them.
 
     Raises:
         ValueError: if there is no document.
@@ -51,7 +51,7 @@ def write_tokens(path: Path | str, texts: Iterable[str], tokenizer: Tokenizer) -
             checksum.update(tokens)
             length += len(tokens) // dtype.itemsize
         if not length:
-            raise ValueError("There is no document to write.")
+            raise ValueError("There are no documents to write.")
         header = {
             "largemodels": FORMAT,
             "dtype": dtype.str,
@@ -72,15 +72,15 @@ def read_tokens(path: Path | str, tokenizer: Tokenizer | None = None, *, check: 
 
     Args:
         path: of a file that :func:`write_tokens` wrote.
-        tokenizer: the one that will decode the tokens; it must be the one that made them.
-        check: compare the tokens with their SHA-256, which reads the whole file once, about a second a gigabyte.
+        tokenizer: the one that will decode the tokens; it must be the one that encoded them.
+        check: compare the tokens with their SHA-256, which reads the whole file, about a second per gigabyte.
 
     Returns:
         ``(time,)``, read-only, uint16 or uint32.
 
     Raises:
-        DataError: if the file is cut short or damaged.
-        ValueError: if it is no token file, or one of another tokenizer.
+        DataError: if the file is truncated or damaged.
+        ValueError: if it is not a token file, or was written with another tokenizer.
         OSError: if there is no such file.
     """
     path = Path(path)
@@ -103,7 +103,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
     """The header: ``dtype``, ``length`` (tokens), ``vocab_size``, ``tokenizer`` (its fingerprint), ``sha256``.
 
     Raises:
-        ValueError: if it is no token file.
+        ValueError: if it is not a token file.
         OSError: if there is no such file.
     """
     with Path(path).open("rb") as file:

@@ -1,1 +1,1 @@
-"""Architectures, one a file, and the parts that several share. They need nothing else of the library."""
+"""Architectures, one per file, and the parts that several share. They import nothing else from the library."""

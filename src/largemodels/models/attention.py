@@ -1,13 +1,12 @@
-"""Multi-head attention, once for all models: of a sequence to itself, and to another sequence.
+"""Multi-head self-attention and cross-attention, for all models.
 
 Vaswani et al., 2017, "Attention is all you need", section 3.2 (https://arxiv.org/abs/1706.03762).
 What differs from the paper: queries, keys and values of self-attention come from one matrix product instead of three,
-which computes the same; the softmax of section 3.2.1 is left to
-``torch.nn.functional.scaled_dot_product_attention``, which picks the fastest exact kernel; and there are three options
-that came later. Several heads of queries may share one of keys and values (Ainslie et al., 2023,
-https://arxiv.org/abs/2305.13245), queries and keys may be normalised (Dehghani et al., 2023, section 2,
-https://arxiv.org/abs/2302.05442; with RMSNorm, as Qwen3 does), and those of self-attention may be turned by
-:mod:`.rotary` positions.
+which computes the same; the attention function of section 3.2.1 is left to
+``torch.nn.functional.scaled_dot_product_attention``, which picks the fastest exact kernel; and there are three later
+options. Several query heads may share one key-value head (Ainslie et al., 2023, https://arxiv.org/abs/2305.13245),
+queries and keys may be normalised (Dehghani et al., 2023, section 2, https://arxiv.org/abs/2302.05442; with RMSNorm,
+as in Qwen3), and self-attention may use :mod:`.rotary` positions.
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ def attend(
     mask: Tensor | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """What each query collects: values, weighted by the softmax of q · k / √d_head over the keys it may see.
+    """Attention: values, weighted by the softmax of q · k / √d_head over the keys that each query may see.
 
     Args:
         q: ``(batch, n_head, queries, d_head)``.
-        k: ``(batch, n_kv_head, keys, d_head)``; perhaps of lower precision, as a cache may be.
-        v: the same shape and type as ``k``.
-        causal: a query sees no key after its own place, where the last query stands at the place of the last key.
+        k: ``(batch, n_kv_head, keys, d_head)``; may be of lower precision, as in a cache.
+        v: same shape and dtype as ``k``.
+        causal: a query sees no key after its own position; the last query is at the position of the last key.
         mask: which keys may be seen. Either ``(batch, keys)``, false where a position is padding; or of a shape that
-            fits ``(batch, n_head, queries, keys)``, and then it alone decides: ``causal`` adds nothing to it.
-        dropout: probability that a weight is dropped.
+            broadcasts to ``(batch, n_head, queries, keys)``, which then decides alone: ``causal`` is ignored.
+        dropout: probability of dropping an attention weight.
 
     Returns:
-        ``(batch, queries, n_head * d_head)``: the heads lie side by side.
+        ``(batch, queries, n_head * d_head)``: the heads concatenated.
     """
     n_queries, n_keys = q.shape[2], k.shape[2]
-    square = causal and mask is None and n_queries == n_keys  # the kernel knows this case by itself
+    square = causal and mask is None and n_queries == n_keys  # the kernel handles this case without a mask
     if not square and (mask is None or mask.ndim == 2):
         mask = visible(n_queries, n_keys, causal, mask, q.device)
     mixed = F.scaled_dot_product_attention(
@@ -69,46 +68,46 @@ def visible(
     padding: Tensor | None = None,
     device: torch.device | None = None,
 ) -> Tensor | None:
-    """Which query may see which key.
+    """The attention mask: which query may see which key.
 
     Args:
-        n_queries: queries; the last one stands at the place of the last key.
-        n_keys: keys.
-        causal: a query sees no key after its own place.
+        n_queries: number of queries; the last one is at the position of the last key.
+        n_keys: number of keys.
+        causal: a query sees no key after its own position.
         padding: ``(batch, n_keys)``, false where a key is padding.
-        device: where the result lies.
+        device: of the result.
 
     Returns:
-        ``(1 or batch, 1, n_queries, n_keys)``, true where it may; None if all may.
+        ``(1 or batch, 1, n_queries, n_keys)``, true where a query may see a key; None if every query may see every key.
     """
     if not causal:
         return None if padding is None else padding[:, None, None, :].bool()
     if padding is None and n_queries == 1:
         return None
     keys = torch.arange(n_keys, device=device)
-    queries = keys[n_keys - n_queries :, None]  # (n_queries, 1): their places among the keys
+    queries = keys[n_keys - n_queries :, None]  # (n_queries, 1): their positions among the keys
     if padding is None:
         return (keys <= queries)[None, None]
-    # A padded position at the start of a row would see nothing, and its softmax would be 0 / 0: it sees itself.
+    # A padded position at the start of a row would see nothing and its softmax be 0 / 0, so let it see itself.
     return (keys <= queries) & padding[:, None, None, :].bool() | (keys == queries)
 
 
 class Attention(nn.Module):
-    """Multi-head attention of a sequence to itself.
+    """Multi-head self-attention.
 
     Args:
         d_model: width of the residual stream; a multiple of ``n_head``.
-        n_head: number of heads of queries, each ``d_model // n_head`` wide.
-        causal: a position sees itself and those before it; or all.
-        n_kv_head: heads of keys and values; divides ``n_head``; None: as many.
-        bias: of the projections.
-        dropout: probability that an attention weight, or a number of the result, is dropped in training.
-        qk_norm: RMSNorm of each query and key before their product.
-        norm_eps: added to the mean square in those.
-        layer: which part of a :class:`KVCache` is this one's.
+        n_head: number of query heads, each ``d_model // n_head`` wide.
+        causal: whether a position sees only itself and those before it, or all.
+        n_kv_head: number of key-value heads; divides ``n_head``; None: ``n_head``.
+        bias: whether the projections have one.
+        dropout: probability of dropping an attention weight, or an element of the output, in training.
+        qk_norm: whether each query and key goes through an RMSNorm before their product.
+        norm_eps: added to the mean square in those norms.
+        layer: this layer's index in a :class:`KVCache`.
 
     Raises:
-        ValueError: if the widths do not divide.
+        ValueError: if ``n_head`` does not divide ``d_model``, or ``n_kv_head`` does not divide ``n_head``.
     """
 
     def __init__(
@@ -142,16 +141,16 @@ class Attention(nn.Module):
         rotation: tuple[Tensor, Tensor] | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        """Let each position collect from those that it may see.
+        """Attend from each position to those that it may see.
 
         Args:
             x: ``(batch, time, d_model)``.
-            mask: which positions may be seen, of ``time`` and what the cache holds before; see :func:`attend`.
-            rotation: of :func:`.rotary.rotation`, for the positions of ``x``.
-            cache: what is held of earlier calls counts as keys before those of ``x``.
+            mask: which positions may be seen, those in the cache first, then those of ``x``; see :func:`attend`.
+            rotation: from :func:`.rotary.rotation`, for the positions of ``x``.
+            cache: keys and values of earlier calls, which come before those of ``x``.
 
         Returns:
-            ``(batch, time, d_model)``. What stands at a padded position has no meaning.
+            ``(batch, time, d_model)``. The output at a padded position is meaningless.
         """
         heads = _heads(self.qkv(x), self.d_head)  # (batch, n_head + 2 * n_kv_head, time, d_head)
         q, k, v = heads.split([self.n_head, self.n_kv_head, self.n_kv_head], dim=1)
@@ -166,23 +165,23 @@ class Attention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention to another sequence, the context: queries of the one, keys and values of the other.
+    """Multi-head cross-attention: queries from one sequence, keys and values from another, the context.
 
-    Nothing is turned by rotary positions: a distance between places of two sequences has no meaning.
+    There are no rotary positions: a distance between positions in two different sequences has no meaning.
 
     Args:
         d_model: width of the residual stream; a multiple of ``n_head``.
-        n_head: number of heads of queries, each ``d_model // n_head`` wide.
+        n_head: number of query heads, each ``d_model // n_head`` wide.
         d_context: width of the context; None: ``d_model``.
-        n_kv_head: heads of keys and values; divides ``n_head``; None: as many.
-        bias: of the projections.
-        dropout: probability that an attention weight, or a number of the result, is dropped in training.
-        qk_norm: RMSNorm of each query and key before their product.
-        norm_eps: added to the mean square in those.
-        layer: which part of a :class:`KVCache` is this one's.
+        n_kv_head: number of key-value heads; divides ``n_head``; None: ``n_head``.
+        bias: whether the projections have one.
+        dropout: probability of dropping an attention weight, or an element of the output, in training.
+        qk_norm: whether each query and key goes through an RMSNorm before their product.
+        norm_eps: added to the mean square in those norms.
+        layer: this layer's index in a :class:`KVCache`.
 
     Raises:
-        ValueError: if the widths do not divide.
+        ValueError: if ``n_head`` does not divide ``d_model``, or ``n_kv_head`` does not divide ``n_head``.
     """
 
     def __init__(
@@ -217,20 +216,20 @@ class CrossAttention(nn.Module):
         mask: Tensor | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        """Let each position collect from the context.
+        """Attend from each position to the context.
 
         Args:
             x: ``(batch, time, d_model)``.
-            context: ``(batch, keys, d_context)``. It may be left out where a cache holds it.
+            context: ``(batch, keys, d_context)``. May be omitted if a cache holds it.
             mask: which positions of the context may be seen, such as ``(batch, keys)``; see :func:`attend`.
-            cache: holds keys and values of the context, and of nothing else. As long as it is empty they are computed
-                and stored; whoever calls sets its ``length`` to that of the context when all layers have done so.
+            cache: keys and values of the context, and of nothing else. While it is empty they are computed and stored;
+                the caller sets its ``length`` to that of the context once all layers have done so.
 
         Returns:
             ``(batch, time, d_model)``.
 
         Raises:
-            ValueError: if there is no context, nor a cache that holds it.
+            ValueError: if there is neither a context nor a cache that holds one.
         """
         q = rms_norm(_heads(self.query(x), self.d_head), self.q_norm)
         if cache is not None and cache.length:
@@ -247,10 +246,10 @@ class CrossAttention(nn.Module):
 
 
 def _head_sizes(d_model: int, n_head: int, n_kv_head: int | None) -> tuple[int, int, int]:
-    """Heads of queries, heads of keys and values, and the width of each.
+    """Number of query heads, number of key-value heads, and the width of each.
 
     Raises:
-        ValueError: if the widths do not divide.
+        ValueError: if ``n_head`` does not divide ``d_model``, or ``n_kv_head`` does not divide ``n_head``.
     """
     n_kv_head = n_kv_head or n_head
     if d_model % n_head:

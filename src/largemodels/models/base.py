@@ -1,4 +1,4 @@
-"""What every model can say about itself."""
+"""The base class of every model."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from torch import nn
 
 
 class Model(nn.Module):
-    """A PyTorch module that knows how large it is."""
+    """A PyTorch module that can count its parameters."""
 
     def n_parameters(self) -> int:
-        """Number of trained parameters. A matrix that is used twice counts once; buffers do not count."""
+        """Number of parameters. Tied weights count once; buffers do not count."""
         return sum(parameter.numel() for parameter in self.parameters())

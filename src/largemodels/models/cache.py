@@ -1,7 +1,7 @@
-"""The memory of attention: keys and values are computed once and kept.
+"""The KV cache of attention: keys and values are computed once and kept.
 
-A token's keys and values depend on the tokens before it alone, so a model that writes one token after the other
-need not compute those of the earlier ones again.
+A token's keys and values depend only on the token itself and those before it, so a model that generates one token at a
+time need not recompute the earlier ones.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from torch import Tensor
 class KVCache:
     """Keys and values of the tokens so far, in memory that is allocated once.
 
-    For inference, under ``torch.no_grad()``. The model appends to it layer by layer and then moves ``length`` on.
+    For inference, under ``torch.no_grad()``. The model appends to it layer by layer and then advances ``length``.
 
     Args:
-        n_layer: attention layers that share the cache.
-        batch_size: sequences.
-        n_kv_head: heads of keys and values.
-        capacity: the most positions that it can hold.
+        n_layer: number of attention layers that share the cache.
+        batch_size: number of sequences.
+        n_kv_head: number of key-value heads.
+        capacity: maximum number of positions.
         d_head: width of a head.
-        device: where it lies.
+        device: of the cache.
         dtype: of keys and values.
 
     Attributes:
-        length: positions that it holds, padding included.
-        mask: ``(batch, capacity)``, false where a held position is padding; None as long as there is none.
+        length: positions stored so far, padding included.
+        mask: ``(batch, capacity)``, false where a stored position is padding; None if there is no padding.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class KVCache:
         self.mask: Tensor | None = None
 
     def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Store the new keys and values of a layer, ``(batch, n_kv_head, time, d_head)``; returns all of them."""
+        """Append new keys and values of a layer, ``(batch, n_kv_head, time, d_head)``; returns all, old and new."""
         time = k.shape[2]
         keys = self.keys[layer].narrow(
             2, 0, self.length + time
@@ -58,11 +58,11 @@ class KVCache:
         return keys, values
 
     def held(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Keys and values of a layer, ``(batch, n_kv_head, length, d_head)``."""
+        """Stored keys and values of a layer, ``(batch, n_kv_head, length, d_head)``."""
         return self.keys[layer, :, :, : self.length], self.values[layer, :, :, : self.length]
 
     def append_mask(self, mask: Tensor | None, time: int) -> Tensor | None:
-        """Store which of ``time`` new tokens are real, all if None; returns it for all: ``(batch, length + time)``."""
+        """Record which of ``time`` new tokens are real, None for all; returns the mask ``(batch, length + time)``."""
         if mask is None and self.mask is None:
             return None
         if self.mask is None:
@@ -74,7 +74,7 @@ class KVCache:
         return self.mask[:, : self.length + time]
 
     def select(self, rows: Tensor) -> None:
-        """Keep these sequences, ``(n,)`` indices in the new order, some perhaps twice: what beam search needs."""
+        """Reorder the sequences by ``(n,)`` indices, which may repeat or be missing, as beam search requires."""
         self.keys, self.values = self.keys.index_select(1, rows), self.values.index_select(1, rows)
         if self.mask is not None:
             self.mask = self.mask.index_select(0, rows)

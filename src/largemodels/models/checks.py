@@ -1,4 +1,4 @@
-"""Checks of settings, each with the one line that says what is wrong."""
+"""Checks of settings, each of which says in one line what is wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def at_least(least: float, **values: float | None) -> None:
-    """Refuse values below ``least``; None stands for one that was not given.
+    """Refuse values below ``least``; None means not given.
 
     Raises:
         ValueError: naming the first such value.
@@ -17,7 +17,7 @@ def at_least(least: float, **values: float | None) -> None:
 
 
 def one_of(choices: Iterable[str], **values: str) -> None:
-    """Refuse values that are none of the choices.
+    """Refuse values that are not among the choices.
 
     Raises:
         ValueError: naming the first such value.
@@ -29,7 +29,7 @@ def one_of(choices: Iterable[str], **values: str) -> None:
 
 
 def probability(**values: float) -> None:
-    """Refuse what is no probability of dropping something: it must be at least 0 and below 1.
+    """Refuse values that are not valid dropout probabilities: at least 0 and below 1.
 
     Raises:
         ValueError: naming the first such value.

@@ -1,13 +1,13 @@
-"""EfficientNet-Lite: a network for pictures that fits into a telephone.
+"""EfficientNet-Lite: an image classifier small enough for a phone.
 
 Tan and Le, 2019, "EfficientNet: rethinking model scaling for convolutional neural networks"
-(https://arxiv.org/abs/1905.11946); the Lite form of 2020 leaves out squeeze-and-excitation and takes ReLU6 for the
+(https://arxiv.org/abs/1905.11946); the Lite variant of 2020 drops squeeze-and-excitation and uses ReLU6 as the
 activation (https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html). Its
 block is the inverted bottleneck of MobileNetV2 (Sandler et al., 2018, https://arxiv.org/abs/1801.04381): a 1 × 1
-convolution widens, a convolution that treats each channel alone looks around, a 1 × 1 convolution narrows again, and
-where the shape stays the result is added to the input, as in a ResNet.
+convolution widens, a depthwise convolution mixes neighbouring positions, a 1 × 1 convolution narrows again, and where
+the shape is unchanged the output is added to the input, as in a ResNet.
 
-What differs from the paper: no stochastic depth, since the book only uses weights that are trained already.
+What differs from the paper: no stochastic depth, since the book uses only pretrained weights.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from .checks import probability
 class EfficientNetLiteConfig:
     """Sizes of an EfficientNet-Lite. The defaults are those of Lite0."""
 
-    in_channels: int = 3  # of the picture
-    stem_channels: int = 32  # after the first convolution, which halves the picture
-    # One tuple a stage: blocks, kernel, stride of the first block, expansion, channels of the result.
+    in_channels: int = 3  # of the image
+    stem_channels: int = 32  # after the first convolution, which halves the resolution
+    # One tuple per stage: blocks, kernel, stride of the first block, expansion, output channels.
     stages: tuple[tuple[int, int, int, int, int], ...] = (
         (1, 3, 1, 1, 16),
         (2, 3, 2, 6, 24),
@@ -39,7 +39,7 @@ class EfficientNetLiteConfig:
         (4, 5, 2, 6, 192),
         (1, 3, 1, 6, 320),
     )
-    head_channels: int = 1280  # that the mean over the picture is taken of
+    head_channels: int = 1280  # after the last convolution, before global average pooling
     n_classes: int = 1000
     norm_eps: float = 1e-3  # added to the variance
     dropout: float = 0.2  # probability, before the head, in training only
@@ -51,7 +51,7 @@ class EfficientNetLiteConfig:
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias that keeps the size of the picture up to its stride, then batch normalisation."""
+    """A convolution without bias and with TensorFlow's "same" padding, followed by batch normalisation."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, eps: float) -> None:
         super().__init__()
@@ -62,14 +62,14 @@ class ConvNorm(nn.Module):
         """``(batch, c_in, height, width)`` to ``(batch, c_out, height / stride, width / stride)``, rounded up."""
         (kernel, _), (stride, _) = self.conv.kernel_size, self.conv.stride
         pads: list[int] = []
-        for size in (x.shape[3], x.shape[2]):  # the last dimension first, as F.pad wants it
+        for size in (x.shape[3], x.shape[2]):  # the last dimension first, as F.pad expects
             missing = max(0, (math.ceil(size / stride) - 1) * stride + kernel - size)
-            pads += [missing // 2, missing - missing // 2]  # TensorFlow's "same": what is odd goes to the end
+            pads += [missing // 2, missing - missing // 2]  # TensorFlow's "same": the odd pixel at the end
         return self.norm(self.conv(F.pad(x, pads)))
 
 
 class Block(nn.Module):
-    """Widen, look around in each channel alone, narrow; added to the input where the shapes agree."""
+    """Expand, depthwise convolution, project; added to the input where the shapes agree."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int, eps: float) -> None:
         super().__init__()
@@ -82,14 +82,14 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, c_in, height, width)`` to ``(batch, c_out, height / stride, width / stride)``, rounded up."""
         y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))  # no activation after the narrow end
+        y = self.project(F.relu6(self.depthwise(y)))  # no activation after the projection
         return x + y if self.residual else y
 
 
 class EfficientNetLite(Model):
-    """A stem, stages of inverted bottlenecks, the mean over the picture, a linear head."""
+    """A stem, stages of inverted bottlenecks, global average pooling, a linear head."""
 
-    by_adamw = ("head",)  # not by Muon, where that is used
+    by_adamw = ("head",)  # updated by AdamW even where Muon is used
 
     def __init__(self, config: EfficientNetLiteConfig) -> None:
         super().__init__()
@@ -104,14 +104,14 @@ class EfficientNetLite(Model):
         self.head = nn.Linear(config.head_channels, config.n_classes)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """``(batch, in_channels, height, width)`` to ``(batch, head_channels)``: what the head reads."""
+        """``(batch, in_channels, height, width)`` to ``(batch, head_channels)``: the input of the head."""
         x = F.relu6(self.stem(pictures))
         for block in self.blocks:
             x = block(x)
         return F.relu6(self.last(x)).mean(dim=(2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits of the classes.
+        """Class logits.
 
         Args:
             pictures: ``(batch, in_channels, height, width)``; Lite0 was trained at 224 × 224, with pixels from

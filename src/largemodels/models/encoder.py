@@ -1,9 +1,10 @@
-"""A stack of Transformer blocks for models whose block is not the point, such as ViT and CLIP.
+"""A stack of standard Transformer blocks, to build models such as ViT and CLIP from.
 
-The block of Vaswani et al., 2017, "Attention is all you need", section 3.1 (https://arxiv.org/abs/1706.03762), with the
-norms before the sub-layers and one at the end (Xiong et al., 2020, https://arxiv.org/abs/2002.04745), which differs
-from that paper and trains without a warm-up. Equal to ``torch.nn.TransformerEncoder`` with ``norm_first=True`` and a
-final norm, weight for weight. Embeddings and positions are the model's own: the stack sees vectors only.
+The block of Vaswani et al., 2017, "Attention is all you need", section 3.1 (https://arxiv.org/abs/1706.03762). What
+differs from the paper: the norms come before the sub-layers and once at the end (Xiong et al., 2020,
+https://arxiv.org/abs/2002.04745), which trains without a warm-up. Equal to ``torch.nn.TransformerEncoder`` with
+``norm_first=True`` and a final norm, weight for weight. Embeddings and positions are left to the model: the stack sees
+vectors only.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ class EncoderConfig:
 
     d_model: int = 768  # width of the residual stream; a multiple of n_head
     n_layer: int = 12  # number of blocks
-    n_head: int = 12  # attention heads a block
-    d_hidden: int | None = None  # width inside a block's network; None: 4 d_model
+    n_head: int = 12  # attention heads per block
+    d_hidden: int | None = None  # hidden width of a block's feed-forward network; None: 4 d_model
     activation: str = "gelu"  # see feed_forward.py
     norm: str = "layernorm"  # or "rmsnorm"
     norm_eps: float = 1e-5  # added to the variance or the mean square
@@ -44,7 +45,7 @@ class EncoderConfig:
 
 
 class EncoderBlock(nn.Module):
-    """Attention and a two-layer network, each added to the residual stream."""
+    """Attention and a feed-forward network, each added to the residual stream."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -62,7 +63,7 @@ class EncoderBlock(nn.Module):
 
 
 class Encoder(Model):
-    """Blocks, one after the other, and a norm."""
+    """A stack of blocks and a final norm."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -71,12 +72,12 @@ class Encoder(Model):
         self.final_norm = make_norm(config.norm, config.d_model, eps=config.norm_eps, bias=config.bias)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Let the positions of a sequence learn from each other.
+        """Encode sequences of vectors.
 
         Args:
             x: ``(batch, time, d_model)``.
-            mask: ``(batch, time)``, false where a position is padding: nothing attends to it, and what stands there
-                afterwards has no meaning. Or a whole mask, see :func:`.attention.attend`.
+            mask: ``(batch, time)``, false where a position is padding: nothing attends to it, and its output is
+                meaningless. Or a full attention mask, see :func:`.attention.attend`.
 
         Returns:
             ``(batch, time, d_model)``.

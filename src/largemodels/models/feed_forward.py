@@ -1,15 +1,15 @@
-"""The two-layer network that a Transformer applies to each position by itself.
+"""The feed-forward network (MLP) that a Transformer applies to each position separately.
 
-Vaswani et al., 2017, "Attention is all you need", section 3.3 (https://arxiv.org/abs/1706.03762). Widen, apply a
-nonlinear function, narrow again. What differs from the paper is the choice of the function:
+Vaswani et al., 2017, "Attention is all you need", section 3.3 (https://arxiv.org/abs/1706.03762): expand, apply an
+activation function, contract. What differs from the paper is the choice of the activation:
 
-- ``relu``: that of the paper;
-- ``gelu``: x · Φ(x) with the normal distribution function Φ, exactly (Hendrycks and Gimpel, 2016,
+- ``relu``: the paper's;
+- ``gelu``: x · Φ(x) with the exact normal distribution function Φ (Hendrycks and Gimpel, 2016,
   https://arxiv.org/abs/1606.08415): BERT, ViT;
-- ``gelu_tanh``: the approximation of Φ by tanh that the same paper gives: GPT-2;
-- ``quick_gelu``: the coarser one, x · σ(1.702 x): CLIP;
+- ``gelu_tanh``: the tanh approximation of Φ from the same paper: GPT-2;
+- ``quick_gelu``: its coarser approximation, x · σ(1.702 x): CLIP;
 - ``relu2``: the square of ReLU (So et al., 2021, https://arxiv.org/abs/2109.08668);
-- ``swiglu``: one half of a hidden layer that is twice as wide, after x · σ(x), multiplies the other half
+- ``swiglu``: the hidden layer is twice as wide, and one half, after x · σ(x), gates the other
   (Shazeer, 2020, https://arxiv.org/abs/2002.05202): Llama.
 """
 
@@ -34,7 +34,7 @@ def _quick_gelu(hidden: Tensor) -> Tensor:
 
 
 def _relu2(hidden: Tensor) -> Tensor:
-    return hidden * F.relu(hidden)  # the gradient of this form costs half of that of a square
+    return hidden * F.relu(hidden)  # its gradient costs half as much as that of relu(hidden)²
 
 
 def _swiglu(hidden: Tensor) -> Tensor:
@@ -54,14 +54,14 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with a nonlinear function between them.
+    """Two linear layers with an activation function between them.
 
     Args:
-        d_model: width of what goes in and comes out.
-        d_hidden: width after the function.
+        d_model: width of input and output.
+        d_hidden: width after the activation.
         activation: a name in :data:`ACTIVATIONS`.
-        bias: of both layers.
-        dropout: probability that a number of the result is dropped in training.
+        bias: whether both layers have one.
+        dropout: probability of dropping an element of the output in training.
 
     Raises:
         ValueError: if there is no such activation.

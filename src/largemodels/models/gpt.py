@@ -1,4 +1,4 @@
-"""GPT, a decoder-only Transformer: GPT-2, and what has become of it since.
+"""GPT, a decoder-only Transformer: GPT-2 and its modern variants.
 
 Radford et al., 2019, "Language models are unsupervised multitask learners", section 2.3
 (https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf).
@@ -6,12 +6,12 @@ By default the architecture is that of the released weights: learned positions, 
 once at the end, biases everywhere, GELU in its tanh approximation, the output head tied to the token embedding. It
 gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
 
-Each later choice is a field of :class:`GPTConfig`, to be switched one at a time: RMSNorm (Zhang and Sennrich, 2019,
+Each later choice is a field of :class:`GPTConfig`, so each can be tried separately: RMSNorm (Zhang and Sennrich, 2019,
 https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864), normalised
 queries and keys (Dehghani et al., 2023, https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021,
-https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202), grouped queries (Ainslie
-et al., 2023, https://arxiv.org/abs/2305.13245), blocks that begin as the identity (after Zhang et al., 2019,
-https://arxiv.org/abs/1901.09321). With the right ones it is Llama (Touvron et al., 2023,
+https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202), grouped-query attention
+(Ainslie et al., 2023, https://arxiv.org/abs/2305.13245), blocks that start as the identity (after Zhang et al., 2019,
+https://arxiv.org/abs/1901.09321). With the right settings it is Llama (Touvron et al., 2023,
 https://arxiv.org/abs/2302.13971), weight for weight.
 """
 
@@ -41,25 +41,25 @@ POSITIONS = ("learned", "rotary")
 class GPTConfig:
     """Sizes and choices of a GPT. The defaults are those of the smallest published GPT-2."""
 
-    vocab_size: int = 50257  # number of different tokens
-    context_length: int = 1024  # the most tokens that the model can see at once
+    vocab_size: int = 50257  # number of distinct tokens
+    context_length: int = 1024  # maximum number of tokens that the model can see at once
     n_layer: int = 12  # number of blocks
-    n_head: int = 12  # attention heads a block
+    n_head: int = 12  # attention heads per block
     d_model: int = 768  # width of the residual stream; a multiple of n_head
     dropout: float = 0.0  # probability, in training only
 
-    norm: str = "layernorm"  # or "rmsnorm": divided by the root mean square; no mean, no bias
+    norm: str = "layernorm"  # or "rmsnorm": division by the root mean square, without mean or bias
     norm_eps: float = 1e-5  # added to the variance or the mean square
-    position: str = "learned"  # a vector for each position; or "rotary": queries and keys are turned
-    rope_base: float = 10_000.0  # rotary: the slowest pair turns once in about 2π times as many positions
-    qk_norm: bool = False  # queries and keys are normalised before their product
-    n_kv_head: int | None = None  # heads of keys and values, divides n_head; None: as many
+    position: str = "learned"  # one vector per position; or "rotary": queries and keys are rotated
+    rope_base: float = 10_000.0  # rotary: the slowest pair has a period of about 2π · rope_base positions
+    qk_norm: bool = False  # whether queries and keys are normalised before their product
+    n_kv_head: int | None = None  # key-value heads; divides n_head; None: n_head
     activation: str = "gelu_tanh"  # GPT-2's; or "relu2", "swiglu" and others, see feed_forward.py
-    d_hidden: int | None = None  # width inside a block's network; None: 4 d_model, for swiglu 8/3 d_model
+    d_hidden: int | None = None  # width inside the feed-forward network; None: 4 (swiglu: 8/3) times d_model
     bias: bool = True  # of linear layers and LayerNorm
-    tied_head: bool = True  # the head is the token embedding; or a matrix of its own
-    zero_init: bool = False  # what is added to the stream starts at 0; or small and random
-    embedding_std: float = 0.02  # of token embeddings at the start; larger only with a head of its own
+    tied_head: bool = True  # whether the head shares the token embedding or has its own matrix
+    zero_init: bool = False  # whether projections into the residual stream start at 0 or small and random
+    embedding_std: float = 0.02  # initial, of token embeddings; raise it only with an untied head
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, context_length=self.context_length, n_layer=self.n_layer)
@@ -90,7 +90,7 @@ def _norm(config: GPTConfig) -> nn.Module:
 
 
 class Block(nn.Module):
-    """One layer: attention and a two-layer network, each added to the residual stream."""
+    """One layer: attention and a feed-forward network, each added to the residual stream."""
 
     def __init__(self, config: GPTConfig, layer: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class Block(nn.Module):
         rotation: tuple[Tensor, Tensor] | None = None,
         cache: KVCache | None = None,
     ) -> Tensor:
-        """``(batch, time, d_model)`` to the same shape; the rest as in :class:`.attention.Attention`."""
+        """``(batch, time, d_model)`` to the same shape; other arguments as in :class:`.attention.Attention`."""
         x = x + self.attention(self.attention_norm(x), mask, rotation, cache)
         return x + self.mlp(self.mlp_norm(x))
 
@@ -128,7 +128,7 @@ class Block(nn.Module):
 class GPT(Model):
     """A language model: from the tokens so far to the logits of the next one."""
 
-    by_adamw = ("head",)  # no map within the stream of vectors: Muon leaves it to AdamW
+    by_adamw = ("head",)  # maps out of the residual stream: Muon leaves it to AdamW
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -144,9 +144,9 @@ class GPT(Model):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Weights N(0, 0.02²), biases 0; what is added to the residual stream starts smaller, or at 0.
+        """Weights N(0, 0.02²), biases 0; projections into the residual stream start smaller, or at 0.
 
-        Each block adds twice to the stream, so those projections shrink by √(2 n_layer) to keep its variance.
+        Each block adds to the stream twice, so those projections are scaled by 1 / √(2 n_layer) to keep its variance.
         """
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
@@ -161,7 +161,7 @@ class GPT(Model):
 
     @property
     def context_length(self) -> int:
-        """The most tokens that the model can see at once."""
+        """Maximum number of tokens that the model can see at once."""
         return self.config.context_length
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
@@ -170,19 +170,19 @@ class GPT(Model):
         Args:
             tokens: ``(batch, time)``, integers below ``vocab_size``; ``time`` at most ``context_length``.
             mask: ``(batch, time)``, false where a token is padding, on either side; nothing attends to padding, and
-                positions count real tokens only, so that padding changes nothing.
-            cache: of :meth:`new_cache`. Then ``tokens`` and ``mask`` are those that come after the held ones.
+                positions count real tokens only, so padding has no effect on them.
+            cache: from :meth:`new_cache`. Then ``tokens`` and ``mask`` continue the cached ones.
 
         Returns:
             ``(batch, time, vocab_size)``: at position ``t`` the logits for token ``t + 1``.
 
         Raises:
-            ValueError: if there are more tokens than ``context_length``, or than the cache can hold.
+            ValueError: if there are more tokens than ``context_length`` or the cache's capacity.
         """
         return self.logits(self.hidden(tokens, mask, cache))
 
     def hidden(self, tokens: Tensor, mask: Tensor | None = None, cache: KVCache | None = None) -> Tensor:
-        """What the head reads, ``(batch, time, d_model)``; arguments as in :meth:`forward`."""
+        """The final hidden states, ``(batch, time, d_model)``; arguments as in :meth:`forward`."""
         config, time, start = self.config, tokens.shape[1], cache.length if cache else 0
         place, longest = ("cache", cache.capacity) if cache else ("context", config.context_length)
         if start + time > longest:
@@ -212,11 +212,11 @@ class GPT(Model):
         return linear(hidden, self.token_embedding.weight if self.config.tied_head else self.head.weight)
 
     def loss(self, tokens: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy in nats a token, a scalar.
+        """Mean cross-entropy in nats per token, a scalar.
 
         Args:
             tokens: ``(batch, time)``.
-            targets: ``(batch, time)``, the token that follows each position, or -100 where it does not count.
+            targets: ``(batch, time)``, the token that follows each position, or -100 to ignore it.
             mask: as in :meth:`forward`.
         """
         return F.cross_entropy(self(tokens, mask).flatten(0, 1), targets.flatten(), ignore_index=-100)
@@ -227,8 +227,8 @@ class GPT(Model):
         """An empty cache for ``batch_size`` sequences.
 
         Args:
-            batch_size: sequences.
-            length: the most tokens of each, at most ``context_length``, which it is if None.
+            batch_size: number of sequences.
+            length: maximum number of tokens of each, at most ``context_length``; None: ``context_length``.
             dtype: of keys and values; None: that of the weights.
         """
         config, weight = self.config, self.token_embedding.weight

@@ -1,9 +1,9 @@
-"""Weights of eight bits, for decoding on the CPU: a quarter of the bytes to read for each token.
+"""8-bit weights for decoding on the CPU: a quarter of the bytes to read per token.
 
-Each row of a matrix is stored as whole numbers from -127 to 127 and one scale, the absmax scheme of Dettmers et al.,
-2022, "LLM.int8()", section 2 (https://arxiv.org/abs/2208.07339), by row. What differs from the paper: inputs stay in
-bfloat16, so nothing has to be done about outliers in them; and the head is stored so, too, since of a small model it is
-a third. Embeddings and norms are not.
+Each row of a matrix is stored as integers from -127 to 127 and one scale: the absmax scheme of Dettmers et al., 2022,
+"LLM.int8()", section 2 (https://arxiv.org/abs/2208.07339), row by row. What differs from the paper: activations stay in
+bfloat16, so their outliers need no special treatment; and the head is quantised too, since it is a third of a small
+model. Embeddings and norms are not.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from torch import Tensor
 
 from .gpt import GPT
 
-FEW = 8  # rows, up to which it is quicker not to widen the weights first
+FEW = 8  # rows; up to here the int8 kernel is faster than converting the weights to bfloat16 first
 
 
 def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Round each row to whole numbers.
+    """Quantise each row to integers and a scale.
 
     Args:
         weight: ``(rows, cols)``.
 
     Returns:
-        ``(rows, cols)`` of int8 and ``(rows,)``, whose product is off by half a scale at most.
+        int8 values ``(rows, cols)`` and scales ``(rows,)``; their product is within half a scale of ``weight``.
     """
     scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
     return (weight / scale[:, None]).round().to(torch.int8), scale
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with weights of eight bits, for inference on the CPU.
+    """A linear layer with 8-bit weights, for inference on the CPU.
 
     Args:
-        weight: ``(out_features, in_features)``, to be rounded.
+        weight: ``(out_features, in_features)``, to be quantised.
         bias: ``(out_features,)``.
     """
 
@@ -51,22 +51,22 @@ class Int8Linear(nn.Module):
         self.register_buffer("bias", None if bias is None else bias.detach())
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(…, in_features)`` to ``(…, out_features)``, in the type of ``x``."""
+        """``(…, in_features)`` to ``(…, out_features)``, in the dtype of ``x``."""
         rows = x.reshape(-1, x.shape[-1]).bfloat16()
-        # The kernel for few rows reads sixteen numbers at a time, beyond the end of a row where they do not fit.
+        # The kernel reads sixteen numbers at a time, and past the end of a row whose width is not a multiple of 16.
         if len(rows) <= FEW and rows.shape[-1] % 16 == 0:
             y = torch._weight_int8pack_mm(rows, self.weight, self.scale)
-        else:  # a prompt: computing takes longer than reading the weights, and bfloat16 computes faster
+        else:  # a prompt: compute-bound, not memory-bound, and bfloat16 computes faster
             y = F.linear(rows, self.weight.bfloat16()) * self.scale
         y = y.to(x.dtype).view(*x.shape[:-1], -1)
         return y if self.bias is None else y + self.bias
 
 
 class Int8GPT(GPT):
-    """A GPT for inference on the CPU whose linear layers and head have weights of eight bits.
+    """A GPT for inference on the CPU whose linear layers and head have 8-bit weights.
 
     Args:
-        model: the same with its own weights; embeddings, norms and biases are shared with it.
+        model: the GPT to quantise; embeddings, norms and biases are shared with it.
 
     Raises:
         ValueError: if the model is not on the CPU.
@@ -77,7 +77,7 @@ class Int8GPT(GPT):
             raise ValueError(
                 "Eight-bit weights run on the CPU only: move the model there first, model.cpu()."
             )
-        with torch.device("meta"):  # no numbers yet: those of the model come
+        with torch.device("meta"):  # allocates nothing: the model's weights follow
             super().__init__(model.config)
         self.load_state_dict(model.state_dict(), assign=True)
         for module in list(self.modules()):
@@ -89,6 +89,6 @@ class Int8GPT(GPT):
         self.eval()
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """As :meth:`.gpt.GPT.logits`."""
+        """Same as :meth:`.gpt.GPT.logits`."""
         logits: Tensor = self.head(hidden)
         return logits

@@ -1,8 +1,8 @@
-"""A linear layer that is quick for one token, too.
+"""A linear layer that is also fast for a single token.
 
-Decoding reads each weight once for a single token, so it can be no faster than memory. On the CPU the kernel behind
-``torch.nn.functional.linear`` stays at 40 % of that for one row; the batched product, given the matrix as two halves
-with the same vector, reaches it (``make bench`` measures both). The numbers agree but for rounding.
+Decoding reads every weight once per token, so memory bandwidth bounds its speed. On the CPU the kernel behind
+``torch.nn.functional.linear`` reaches only 40 % of that bound for one row; a batched product of the matrix's two halves
+with the same vector reaches it (``make bench`` measures both). The results agree up to rounding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-LARGE = 2**18  # numbers in a matrix; a smaller one stays in the processor's cache
+LARGE = 2**18  # elements of a matrix; a smaller one stays in the processor's cache
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -32,9 +32,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.linear(x, weight, bias)
     half = d_out // 2
     halves = weight[: 2 * half].unflatten(0, (2, half))
-    vector = (
-        x.reshape(1, 1, d_in).expand(2, 1, d_in).mT
-    )  # as a transposed row: as a column it is slower by far
+    vector = x.reshape(1, 1, d_in).expand(2, 1, d_in).mT  # as a transposed row: a column is far slower
     y = torch.bmm(halves, vector).flatten()
     if d_out % 2:
         y = torch.cat([y, weight[-1:] @ x.flatten()])
@@ -43,7 +41,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """``torch.nn.Linear`` by :func:`linear`: the same parameters, the same result."""
+    """``torch.nn.Linear`` computed by :func:`linear`: same parameters, same result up to rounding."""
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, in_features)`` to ``(…, out_features)``."""

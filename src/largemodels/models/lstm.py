@@ -1,8 +1,8 @@
-"""Long short-term memory: a second state that is added to, and gates that decide what goes in, stays and comes out.
+"""Long short-term memory: a second, additive state, and gates that decide what enters, stays and leaves.
 
 Hochreiter and Schmidhuber, 1997, "Long short-term memory" (https://doi.org/10.1162/neco.1997.9.8.1735), with the forget
 gate of Gers, Schmidhuber and Cummins, 2000, "Learning to forget" (https://doi.org/10.1162/089976600300015015). With
-σ the logistic function and ⊙ the product element by element:
+σ the logistic function and ⊙ the element-wise product:
 
     i_t, f_t, o_t = σ(…), g_t = tanh(…)      four slices of  x_t W_x + b_x + h_{t-1} W_h + b_h
     c_t = f_t ⊙ c_{t-1} + i_t ⊙ g_t
@@ -10,9 +10,9 @@ gate of Gers, Schmidhuber and Cummins, 2000, "Learning to forget" (https://doi.o
 
 with x_t (batch, d_input), h_t and c_t (batch, d_hidden), W_x (d_input, 4 d_hidden), W_h (d_hidden, 4 d_hidden). Equal
 to ``torch.nn.LSTM``, weight for weight, slices in its order: input gate, forget gate, candidate, output gate. The
-forget gates begin open, with a bias of 1 (Jozefowicz, Zaremba and Sutskever, 2015,
-https://proceedings.mlr.press/v37/jozefowicz15.html). Differs from the paper of 1997 in the forget gate, in one cell a
-memory block, and in that gradients go back through the whole sequence.
+forget gates start open, with a bias of 1 (Jozefowicz, Zaremba and Sutskever, 2015,
+https://proceedings.mlr.press/v37/jozefowicz15.html). Differs from the 1997 paper in the forget gate, in having one cell
+per memory block, and in that gradients flow back through the whole sequence.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ class LSTMConfig:
     d_input: int  # width of the inputs
     d_hidden: int  # width of h and of c
     n_layer: int = 1  # layers; each reads the states of the one below
-    forget_bias: float = 1.0  # of the forget gates at the start; the higher, the longer the memory
-    fused: bool = (
-        True  # all steps in one call of PyTorch's kernel, faster; or the loop in this file, the same numbers
-    )
+    forget_bias: float = 1.0  # initial bias of the forget gates; the higher, the longer the memory
+    fused: bool = True  # whether PyTorch's kernel does all steps, faster, or the loop below: same results
 
     def __post_init__(self) -> None:
         at_least(1, d_input=self.d_input, d_hidden=self.d_hidden, n_layer=self.n_layer)
@@ -62,7 +60,7 @@ class LSTMLayer(nn.Module):
         nn.init.constant_(self.input.bias[d_hidden : 2 * d_hidden], forget_bias)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, State]:
-        """``(batch, time, d_input)`` and two states ``(batch, d_hidden)`` to all ``h`` and the last ``h`` and ``c``."""
+        """``(batch, time, d_input)`` and initial ``h``, ``c`` ``(batch, d_hidden)`` to all ``h``, and the final two."""
         projected = F.linear(x, self.input.weight, self.input.bias + self.recurrent.bias)
         weight, states = self.recurrent.weight.T, []
         for at_t in projected.unbind(dim=1):  # (batch, 4 d_hidden)
@@ -83,15 +81,15 @@ class LSTM(nn.Module):
         self.layers = nn.ModuleList(LSTMLayer(width, config.d_hidden, config.forget_bias) for width in widths)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Read sequences.
+        """Process sequences.
 
         Args:
             x: ``(batch, time, d_input)``.
-            state: ``h`` and ``c`` to begin with, each ``(n_layer, batch, d_hidden)``; None: zeros.
+            state: initial ``h`` and ``c``, each ``(n_layer, batch, d_hidden)``; None: zeros.
 
         Returns:
             the ``h`` of the last layer ``(batch, time, d_hidden)``, and ``h`` and ``c`` of all layers after the last
-            step, with which one can go on.
+            step, from which a later call can continue.
         """
         if state is None:
             zeros = x.new_zeros(self.config.n_layer, len(x), self.config.d_hidden)
@@ -127,10 +125,10 @@ class LSTM(nn.Module):
         """A copy of a ``torch.nn.LSTM``, whichever way it orders batch and time.
 
         Raises:
-            ValueError: if the reference has what this network has not.
+            ValueError: if the reference has features that this network lacks.
         """
         if reference.proj_size or reference.bidirectional or not reference.bias:
-            raise ValueError("Only a one-way LSTM with biases and without a projection can be copied.")
+            raise ValueError("Only a unidirectional LSTM with biases and no projection can be copied.")
         ours = cls(LSTMConfig(reference.input_size, reference.hidden_size, reference.num_layers))
         copy_layers(ours.layers, reference)
         return ours

@@ -1,9 +1,9 @@
 """The multi-layer perceptron: linear layers with a nonlinear function between them.
 
 Rumelhart, Hinton and Williams, 1986, "Learning representations by back-propagating errors"
-(https://doi.org/10.1038/323533a0). Each hidden layer computes ``activation(x W + b)``, the last one ``x W + b``, whose
-numbers are logits. Differs from the paper in the loss, cross-entropy instead of squared error, in the choice of
-activations, and in weights that begin uniform within ±√(6 / (d_in + d_out)) (Glorot and Bengio, 2010,
+(https://doi.org/10.1038/323533a0). Each hidden layer computes ``activation(x W + b)``, the last one the logits
+``x W + b``. Differs from the paper in the loss, cross-entropy instead of squared error, in the choice of activations,
+and in weights initialised uniformly within ±√(6 / (d_in + d_out)) (Glorot and Bengio, 2010,
 https://proceedings.mlr.press/v9/glorot10a.html).
 """
 
@@ -26,9 +26,9 @@ ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu}
 class MLPConfig:
     """Sizes of a multi-layer perceptron."""
 
-    d_input: int  # numbers of an example
+    d_input: int  # features per example
     d_hidden: tuple[int, ...]  # width of each hidden layer; none: logistic regression
-    n_class: int  # classes, and so logits
+    n_class: int  # number of classes
     activation: str = "tanh"  # or "sigmoid", "relu"
 
     def __post_init__(self) -> None:
@@ -37,7 +37,7 @@ class MLPConfig:
 
 
 class MLP(Model):
-    """A classifier of fixed-size inputs."""
+    """A classifier for inputs of fixed size."""
 
     def __init__(self, config: MLPConfig) -> None:
         super().__init__()
@@ -57,5 +57,5 @@ class MLP(Model):
         return logits
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean cross-entropy in nats an example, a scalar; ``y`` holds classes ``(batch,)``."""
+        """Mean cross-entropy in nats per example, a scalar; ``y`` holds classes ``(batch,)``."""
         return F.cross_entropy(self(x), y)

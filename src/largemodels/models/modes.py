@@ -1,8 +1,7 @@
-"""Training mode and evaluation mode of a model whose parts may be in different modes.
+"""Switching between training and evaluation mode when parts of a model are in different modes.
 
-``model.eval()`` and ``model.train()`` set every module inside, also one that somebody has put into evaluation mode on
-purpose, such as the batch normalisation of a network whose lower layers are frozen. What is here leaves such modules
-alone.
+``model.eval()`` and ``model.train()`` set every submodule, even one that was put into evaluation mode on purpose, such
+as the batch normalisation of a network whose lower layers are frozen. The functions here leave such modules alone.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Within it the model is in evaluation mode; afterwards, also after an error, each module is in its own again."""
+    """Put the model into evaluation mode; on exit, even after an error, restore the mode of each module."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -26,18 +25,18 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def start_training(model: nn.Module) -> None:
-    """Put a model into training mode, except for what is frozen.
+    """Put a model into training mode, except for its frozen parts.
 
-    In a model that is in training mode already, every module keeps its mode. In one that is in evaluation mode as a
-    whole, as pretrained models are when they are loaded, parts without a single parameter to train stay in it: their
-    dropout stays off, and the running statistics of their batch normalisation stay as they are.
+    If the model is already in training mode, every submodule keeps its mode. If it is in evaluation mode, as pretrained
+    models are when loaded, parts without any trainable parameter stay there: their dropout stays off, and the running
+    statistics of their batch normalisation do not change.
     """
     if not model.training:
         _train_unless_frozen(model)
 
 
 def _train_unless_frozen(module: nn.Module) -> None:
-    """Also a module without parameters, such as dropout, follows the module that it belongs to."""
+    """A module without parameters, such as dropout, follows its parent."""
     parameters = list(module.parameters())
     if parameters and not any(parameter.requires_grad for parameter in parameters):
         return

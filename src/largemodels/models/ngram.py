@@ -1,15 +1,15 @@
-"""An n-gram language model with interpolated Kneser–Ney smoothing: counting, no training.
+"""An n-gram language model with interpolated Kneser–Ney smoothing: counts, no gradient descent.
 
 Kneser and Ney, 1995, "Improved backing-off for m-gram language modeling"
 (https://doi.org/10.1109/ICASSP.1995.479394), in the interpolated form of Chen and Goodman, 1999,
-section 3 (https://doi.org/10.1006/csla.1999.0128), with one discount an order estimated as in Ney, Essen
+section 3 (https://doi.org/10.1006/csla.1999.0128), with one discount per order, estimated as in Ney, Essen
 and Kneser, 1994. With h a context, w a token and h' the context without its oldest token:
 
     p(w | h) = max(c(h w) - D, 0) / c(h)  +  D · t(h) / c(h) · p(w | h')
 
-c counts how often, t(h) how many different tokens followed h. Below the highest order c(h w) is the number
-of different tokens seen *before* h w: a token that follows many contexts is likelier in a new one than a
-token that is frequent after a single one. The last resort is the uniform distribution.
+c(·) counts occurrences; t(h) is the number of distinct tokens that followed h. Below the highest order c(h w) is
+the number of distinct tokens seen *before* h w: a token that follows many contexts is more likely in a new one
+than a token that is frequent after only one. The recursion ends in the uniform distribution.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass
 class _Order:
-    """Counts of one order; keys are sorted, a key is the n-gram read as a number in base vocab_size."""
+    """Counts of one order. Keys are sorted; a key is an n-gram read as a number in base vocab_size."""
 
     ngrams: Ints  # keys of the n-grams seen
     counts: Ints  # c(h w)
@@ -42,7 +42,7 @@ class NGram:
 
     Args:
         order: n: the model sees the ``order - 1`` tokens before the one it predicts.
-        vocab_size: number of different tokens; ``vocab_size ** order`` must fit into 63 bits.
+        vocab_size: number of distinct tokens; ``vocab_size ** order`` must fit into 63 bits.
     """
 
     def __init__(self, order: int, vocab_size: int) -> None:
@@ -63,8 +63,8 @@ class NGram:
         ngrams, counts = np.unique(self._keys(tokens, self.order), return_counts=True)
         self._orders = [self._count(ngrams, counts)]
         for order in range(self.order - 1, 0, -1):
-            # Without their first token the longer n-grams are the shorter ones, each as often as there
-            # are different tokens before it.
+            # The n-grams of the order above without their first token: each shorter n-gram then occurs once
+            # per distinct token before it.
             ngrams, counts = np.unique(ngrams % self.vocab_size**order, return_counts=True)
             self._orders.insert(0, self._count(ngrams, counts))
         return self
@@ -98,12 +98,12 @@ class NGram:
         count = np.where(exact >= 0, counted.counts[exact], 0)
         total, types, discount = counted.totals[at], counted.types[at], counted.discount
         smoothed = (np.maximum(count - discount, 0) + discount * types * below) / total
-        return np.where(seen, smoothed, below)  # a context never seen says nothing: keep the shorter one's
+        return np.where(seen, smoothed, below)  # an unseen context: back off to the shorter one
 
     def log_probs(self, tokens: npt.ArrayLike) -> Floats:
         """Log-probability of each token given those before it, in nats: ``(time,)``.
 
-        The first tokens see as many as there are before them.
+        The first tokens are predicted from the shorter contexts that they have.
         """
         if not self._orders:
             raise ValueError("Nothing counted yet: call fit first.")
@@ -114,7 +114,7 @@ class NGram:
         return np.log(probs)
 
     def next_probs(self, tokens: npt.ArrayLike) -> Floats:
-        """Distribution of the token after ``tokens`` ``(time,)``: ``(vocab_size,)``, sums to 1."""
+        """Distribution over the token after ``tokens`` ``(time,)``: ``(vocab_size,)``, sums to 1."""
         context = list(np.asarray(tokens, dtype=np.int64))[max(0, len(np.asarray(tokens)) - self.order + 1) :]
         probs = np.full(self.vocab_size, 1 / self.vocab_size)
         for order in range(1, min(self.order, len(context) + 1) + 1):

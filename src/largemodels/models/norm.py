@@ -1,7 +1,7 @@
-"""Normalisation of the vectors of a sequence, each by itself: LayerNorm and RMSNorm.
+"""Normalisation of each vector of a sequence separately: LayerNorm and RMSNorm.
 
 Ba, Kiros and Hinton, 2016, "Layer normalization" (https://arxiv.org/abs/1607.06450); Zhang and Sennrich, 2019, "Root
-mean square layer normalization" (https://arxiv.org/abs/1910.07467), which takes no mean away and has no bias.
+mean square layer normalization" (https://arxiv.org/abs/1910.07467), which subtracts no mean and has no bias.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def make_norm(kind: str, d_model: int, *, eps: float = 1e-5, bias: bool = True) 
 
 
 def rms_norm(x: Tensor, norm: nn.RMSNorm | None) -> Tensor:
-    """``x`` after an RMSNorm, if there is one, in the type of ``x``: under autocast the weight's is another."""
+    """Apply an RMSNorm, if there is one, in the dtype of ``x``: under autocast the weight's dtype differs."""
     if norm is None:
         return x
     return F.rms_norm(x, norm.normalized_shape, norm.weight.to(x.dtype), norm.eps)

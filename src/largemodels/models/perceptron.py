@@ -1,4 +1,4 @@
-"""The perceptron: a threshold on a weighted sum, and a rule that corrects it after each mistake.
+"""The perceptron: a threshold on a weighted sum, and a rule that corrects the weights after each mistake.
 
 Rosenblatt, 1958, "The perceptron: a probabilistic model for information storage and organization in the brain"
 (https://doi.org/10.1037/h0042519), reduced to its trained unit, with the rule of Rosenblatt's *Principles of
@@ -6,9 +6,9 @@ Neurodynamics*, 1962: after a mistake on the example x with the sign s = ±1,
 
     w ← w + s x,   b ← b + s.
 
-A score of 0 counts as a mistake, so that the rule has a start from zeros. Gives the weights of
-``sklearn.linear_model.Perceptron`` on the same order of examples. Differs from the paper in that the first layer, fixed
-random connections to a retina, is left to the caller: ``x`` may be any numbers.
+A score of 0 counts as a mistake, so that the rule can start from zero weights. Gives the same weights as
+``sklearn.linear_model.Perceptron`` for the same order of examples. Differs from the paper in that the first layer,
+fixed random connections to a retina, is left to the caller: ``x`` may hold any numbers.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ class Perceptron:
         epochs: int = 100,
         rng: np.random.Generator | None = None,
     ) -> Perceptron:
-        """Begin at zero and correct until a whole pass is without a mistake, or the passes are used up.
+        """Start from zero and correct mistakes until a whole pass has none, or ``epochs`` passes are done.
 
         Args:
             x: examples ``(n, d_input)``.
             y: their classes, 0 or 1, ``(n,)``.
-            epochs: the most passes.
-            rng: draws a new order of the examples for every pass; None: as they come.
+            epochs: maximum number of passes.
+            rng: shuffles the examples before every pass; None: in the order given.
 
         Returns:
             the perceptron itself.
 
         Raises:
-            ValueError: if there are other classes than 0 and 1, or as many labels as examples are not given.
+            ValueError: if there are classes other than 0 and 1, or the number of labels is not that of the examples.
         """
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
         if x.ndim != 2 or y.shape != x.shape[:1]:
             raise ValueError(
-                f"{y.shape} labels do not fit examples of shape {x.shape}: one label an example."
+                f"{y.shape} labels do not fit examples of shape {x.shape}: one label per example."
             )
         if not np.isin(y, (0, 1)).all():
-            raise ValueError("A perceptron tells two classes apart, called 0 and 1.")
+            raise ValueError("A perceptron separates two classes: the labels must be 0 or 1.")
         signs = 2.0 * y - 1
         self.weights, self.bias, self.mistakes, self.converged = np.zeros(x.shape[1]), 0.0, [], False
         for _ in range(epochs):
@@ -68,7 +68,7 @@ class Perceptron:
         return self
 
     def _pass(self, x: Floats, signs: Floats) -> int:
-        """One pass; returns its mistakes. What lies before the next mistake is skipped in one product."""
+        """One pass; returns the number of mistakes. Finds the next mistake with one matrix product."""
         start, mistakes = 0, 0
         while True:
             wrong = np.flatnonzero((x[start:] @ self.weights + self.bias) * signs[start:] <= 0)
@@ -83,10 +83,10 @@ class Perceptron:
         """Weighted sums ``(n,)`` of examples ``(n, d_input)``; positive for class 1.
 
         Raises:
-            ValueError: if nothing was learnt yet.
+            ValueError: if the perceptron has not been fitted.
         """
         if not len(self.weights):
-            raise ValueError("Nothing learnt yet: call fit first.")
+            raise ValueError("Not fitted yet: call fit first.")
         scores: Floats = np.asarray(x, dtype=np.float64) @ self.weights + self.bias
         return scores
 
@@ -96,20 +96,20 @@ class Perceptron:
 
 
 def mistake_bound(x: npt.ArrayLike, y: npt.ArrayLike, weights: npt.ArrayLike, bias: float) -> float:
-    """The most mistakes that the rule can make on separable data, in any order: (R / γ)².
+    """Upper bound on the mistakes that the rule makes on separable data, in any order: (R / γ)².
 
     Novikoff, 1962, "On convergence proofs on perceptrons". The bias counts as the weight of an input that is always 1.
-    R is the length of the longest example, γ the margin: the least distance of an example from the plane. Every plane
-    that separates the data gives a bound; the one with the widest margin gives the lowest.
+    R is the norm of the longest example, γ the margin: the smallest distance of an example from the hyperplane. Every
+    hyperplane that separates the data gives a bound; the one with the widest margin gives the tightest.
 
     Args:
         x: examples ``(n, d_input)``.
         y: their classes, 0 or 1, ``(n,)``.
-        weights: of a separating plane, ``(d_input,)``.
-        bias: of that plane.
+        weights: of a separating hyperplane, ``(d_input,)``.
+        bias: of that hyperplane.
 
     Returns:
-        the bound; infinite if the plane does not separate the examples.
+        the bound; infinite if the hyperplane does not separate the examples.
     """
     x, weights, signs = np.asarray(x), np.asarray(weights), 2.0 * np.asarray(y) - 1
     margin = ((x @ weights + bias) * signs).min() / np.sqrt(weights @ weights + bias**2)

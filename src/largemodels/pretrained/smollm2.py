@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct, from the package that carries it: converted once and kept in the user's cache."""
+"""SmolLM2-135M-Instruct from its data package, converted once and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def smollm2(*, unchecked: bool = False) -> Path:
-    """Folder with SmolLM2-135M-Instruct in float32 and its tokenizer, as ``transformers`` saves and opens it.
+    """Folder with SmolLM2-135M-Instruct in float32 and its tokenizer, in the format of ``transformers``.
 
-    The first call converts the file of the package, which takes about half a minute and needs the package ``gguf``.
-    Each call checks the files against the sums taken then.
+    The first call converts the package's file, which takes about half a minute and needs the package ``gguf``.
+    Every call checks the files against checksums recorded then.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
@@ -34,7 +34,7 @@ def smollm2(*, unchecked: bool = False) -> Path:
 
 
 def load_smollm2() -> tuple[GPT, TransformersTokenizer]:
-    """SmolLM2-135M-Instruct in our own module, in float32 and evaluation mode, and its tokenizer.
+    """SmolLM2-135M-Instruct as our own GPT, in float32 and evaluation mode, and its tokenizer.
 
     Ben Allal et al., 2025 (https://arxiv.org/abs/2502.02737). See :func:`largemodels.pretrained.smollm2.smollm2`.
 
@@ -50,19 +50,19 @@ def load_smollm2() -> tuple[GPT, TransformersTokenizer]:
 
 
 def _convert(packed: Path, folder: Path) -> None:
-    """Write weights and tokenizer of a GGUF file into a folder, as ``transformers`` saves them."""
+    """Convert weights and tokenizer of a GGUF file into a folder in the format of ``transformers``."""
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     print("Converting the weights of SmolLM2, once: about half a minute …")
     tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
-    # The file says "smollm", which means: digits apart, then GPT-2's rule. transformers knows GPT-2's rule alone,
-    # and two blanks before a digit would become other tokens than in training.
+    # The file says "smollm", which means: split digits, then GPT-2's rule. transformers applies only GPT-2's rule,
+    # so that two spaces before a digit would give different tokens from those in training.
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
         [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
     )
     tokenizer.save_pretrained(folder)
-    # Without dequantize the outcome depends on whether the package `kernels` is installed.
+    # Without dequantize the result depends on whether the package `kernels` is installed.
     model = AutoModelForCausalLM.from_pretrained(
         packed.parent, gguf_file=packed.name, quantization_config=GgufConfig(dequantize=True)
     )

@@ -1,1 +1,1 @@
-"""Text: tokens, generation, and what is measured on it."""
+"""Text: tokenizers, generation and evaluation."""

@@ -1,4 +1,4 @@
-"""What a language model's loss is on a text."""
+"""The loss of a language model on a text."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..models.modes import evaluating
 def evaluate(
     model: nn.Module, tokens: Tensor, context_length: int, *, overlap: int = 0, batch_size: int = 64
 ) -> float:
-    """Mean loss over a whole text, in nats a token.
+    """Mean loss over a whole text, in nats per token.
 
     The text is cut into windows. A token is predicted from those before it in its window, so without overlap the
-    first tokens of a window see next to nothing. With overlap each token but the first ones of the text sees at
-    least ``overlap`` others, which costs time and says more about the model than about the cuts.
+    first tokens of a window have hardly any context. With overlap each token but the first ones of the text sees at
+    least ``overlap`` others, which costs time but makes the result depend less on where the text is cut.
 
     Args:
         model: has ``loss(inputs, targets)``, a mean over the targets that are not -100.
-        tokens: ``(time,)``, at least ``context_length + 1``; an incomplete last window is left out.
-        context_length: tokens a window.
-        overlap: tokens that a window shares with the one before; they are read, not scored again.
-        batch_size: windows at once.
+        tokens: ``(time,)``, at least ``context_length + 1``; an incomplete last window is dropped.
+        context_length: tokens per window.
+        overlap: tokens that a window shares with the previous one; they serve as context and are not scored again.
+        batch_size: windows per batch.
 
     Raises:
-        ValueError: if there are too few tokens, or the overlap is no part of a window.
+        ValueError: if there are too few tokens, or ``overlap`` is not between 0 and ``context_length - 1``.
     """
     if not 0 <= overlap < context_length:
         raise ValueError(f"overlap must lie between 0 and context_length - 1, not {overlap}.")
@@ -52,23 +52,23 @@ def evaluate(
 
 @torch.no_grad()
 def continuation_loss(model: nn.Module, prompts: Sequence[Tensor], continuations: Sequence[Tensor]) -> float:
-    """What a model pays for continuations, in nats, all tokens together.
+    """Total loss of continuations given their prompts, in nats, summed over all tokens.
 
     Args:
-        model: a language model: has ``loss(inputs, targets)`` as for :func:`evaluate`, and may have a
+        model: a language model with ``loss(inputs, targets)`` as for :func:`evaluate`, and perhaps a
             ``context_length``.
-        prompts: ``(time,)`` each, at least one token; read, not scored.
-        continuations: ``(n,)`` each, of the same number of texts.
+        prompts: ``(time,)`` each, at least one token; they are not scored.
+        continuations: ``(n,)`` each, one per prompt.
 
     Raises:
-        ValueError: for an empty prompt, or a text longer than the context of the model.
+        ValueError: for an empty prompt, or a text longer than the model's context.
     """
     total = 0.0
     context_length = getattr(model, "context_length", None)
     with evaluating(model):
         for prompt, continuation in zip(prompts, continuations, strict=True):
             if not len(prompt):
-                raise ValueError("A prompt is empty: give at least one token to each.")
+                raise ValueError("A prompt is empty: each needs at least one token.")
             if not len(continuation):
                 continue
             text = torch.cat([prompt, continuation]).to(next(model.parameters()).device)

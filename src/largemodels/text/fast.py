@@ -1,9 +1,9 @@
-"""One more token of a GPT, quickly: what :class:`.GPT` computes, without what surrounds the computing there.
+"""Fast decoding with a GPT: one token at a time, as :class:`.GPT` computes it, but without the overhead.
 
-A token's way through a small model is some twenty small products. Calling modules, transposing weights and slicing
-caches takes twice as long as they do. Here all of that is done once, before the first token, and what is left is the
-bare operations (``make bench`` measures both). To understand the model, read :class:`.GPT`; the tests hold this file
-to it, for every choice of :class:`.GPTConfig`.
+One token's forward pass through a small model is some twenty small matrix products. Calling modules, transposing
+weights and slicing caches takes twice as long as the products themselves. Here all of that is done once, before the
+first token, which leaves the bare operations (``make bench`` measures both). To understand the model, read
+:class:`.GPT`; the tests compare this file with it for every option of :class:`.GPTConfig`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KNOWN = (
 
 
 def supported(model: object) -> TypeGuard[GPT]:
-    """Whether a model is a GPT as it came, without adapters in the place of layers and without hooks."""
+    """Whether a model is an unmodified GPT: no adapters in place of its layers, and no hooks."""
     return isinstance(model, GPT) and all(
         type(module) in _KNOWN and not (module._forward_hooks or module._forward_pre_hooks)
         for module in model.modules()
@@ -41,7 +41,7 @@ def supported(model: object) -> TypeGuard[GPT]:
 
 
 class _Layer(NamedTuple):
-    """The maps of a block, in the order of their use."""
+    """The operations of a block, in the order of their use."""
 
     attention_norm: Map
     qkv: Map
@@ -53,11 +53,11 @@ class _Layer(NamedTuple):
 
 
 class FastGPT:
-    """A GPT that reads one token a row after what its cache holds. For inference, without padding.
+    """A GPT that decodes one token per sequence and step, after those in its cache. For inference, without padding.
 
     Args:
-        model: for which :func:`supported` is true, in evaluation mode; it must not change meanwhile.
-        cache: of :meth:`.gpt.GPT.new_cache`; each step appends to it.
+        model: one for which :func:`supported` is true, in evaluation mode; it must not change in the meantime.
+        cache: from :meth:`.gpt.GPT.new_cache`; each step appends to it.
     """
 
     def __init__(self, model: GPT, cache: KVCache) -> None:
@@ -89,7 +89,7 @@ class FastGPT:
         )
 
     def _qk_norm(self, attention: Attention) -> Map | None:
-        """Both norms at once, for queries and keys on top of each other."""
+        """Both norms in one operation, for queries and keys stacked along the head dimension."""
         if attention.q_norm is None or attention.k_norm is None:
             return None
         q_weight, k_weight = attention.q_norm.weight, attention.k_norm.weight
@@ -97,14 +97,14 @@ class FastGPT:
         return _rms_norm(weight[:, None], attention.q_norm.eps)
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Logits of the token after ``(batch,)`` new ones: ``(batch, vocab_size)``."""
+        """Append one token per sequence, ``(batch,)``; returns the logits of the next, ``(batch, vocab_size)``."""
         cache, start = self.cache, self.cache.length
         x, rotation = self.embedding.index_select(0, tokens), None  # (batch, d_model)
         if self.positions is not None:
             x = x + self.positions[start]
         if self.rotation is not None:
             rotation = self.rotation[0][:, start, None], self.rotation[1][:, start, None]
-        # Of each layer: all keys and values, (batch, n_kv_head, start + 1, d_head), and the place of the new ones.
+        # Per layer, views of all keys and values, (batch, n_kv_head, start + 1, d_head), and of the slot for the new.
         everything = zip(
             cache.keys.narrow(3, 0, start + 1).unbind(),
             cache.values.narrow(3, 0, start + 1).unbind(),
@@ -127,7 +127,7 @@ class FastGPT:
         held: tuple[Tensor, Tensor],
         place: tuple[Tensor, Tensor],
     ) -> Tensor:
-        """What the heads collect, ``(batch, d_model)`` to the same shape."""
+        """The concatenated outputs of the attention heads, ``(batch, d_model)`` to the same shape."""
         batch, n_qk, (keys, values) = x.shape[0], self.n_head + self.n_kv_head, held
         heads = layer.qkv(layer.attention_norm(x)).view(batch, -1, 1, self.d_head)
         qk, v = heads.narrow(1, 0, n_qk), heads.narrow(1, n_qk, self.n_kv_head)
@@ -137,7 +137,7 @@ class FastGPT:
             qk = rotary.rotate(qk, *rotation)
         place[0].copy_(qk.narrow(1, self.n_head, self.n_kv_head))
         place[1].copy_(v)
-        # Queries that share keys stand beside each other, as positions would.
+        # Query heads that share a key-value head go along the time dimension, as positions would.
         q = qk.narrow(1, 0, self.n_head).reshape(batch, self.n_kv_head, -1, self.d_head)
         if q.dtype != keys.dtype:  # a cache may be of lower precision
             q = q.to(keys.dtype)
@@ -145,7 +145,7 @@ class FastGPT:
 
 
 def _product(layer: nn.Module) -> Map:
-    """A linear layer as one operation, where it is small; large ones and those of eight bits have their own way."""
+    """A small linear layer as a single operation; large and 8-bit layers have their own ``forward``."""
     if not isinstance(layer, Linear) or layer.weight.numel() >= LARGE:
         return layer.forward
     weight, bias = layer.weight.T, layer.bias
@@ -161,7 +161,7 @@ def _norm(layer: nn.Module) -> Map:
 
 
 def _rms_norm(weight: Tensor, eps: float | None) -> Map:
-    """Written out, since torch has no quick one on the CPU; in fp32 as torch does it."""
+    """Written out, since torch has no fast RMSNorm on the CPU; computed in fp32, as torch does."""
     assert eps is not None  # our models always give one
 
     def norm(x: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Sequences from a language model, one token after the other.
+"""Decoding: generating sequences from a language model, one token at a time.
 
-A model gives a distribution over the next token. :func:`generate` draws from it, or takes the likeliest, and goes on;
-:func:`beam_search` looks for a whole continuation that is likely. Both take any model that has what :mod:`.protocol`
-lists, and read each token once: what the model needs of the earlier ones is kept in a cache. Without sampling they give
-the tokens that ``transformers.generate`` gives. For text instead of tokens see :mod:`.writing`.
+A model gives a distribution over the next token. :func:`generate` samples from it, or takes the most likely token, and
+repeats; :func:`beam_search` looks for a continuation that is likely as a whole. Both take any model with the members
+listed in :mod:`.protocol`, and process each token once: a cache keeps what the model needs of earlier tokens. Without
+sampling they give the same tokens as ``transformers.generate``. For text instead of tokens see :mod:`.writing`.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ def generate(
     Args:
         model: the language model.
         tokens: ``(batch, time)``, at least one token each.
-        n_new: tokens to add.
-        temperature: logits are divided by it; 0 takes the likeliest token each time.
-        top_k: sample among this many likeliest tokens only.
-        generator: source of randomness, on the CPU; the global one if not given.
-        top_p: sample among the fewest likeliest tokens that together have this probability.
+        n_new: number of tokens to generate.
+        temperature: logits are divided by it; 0 always takes the most likely token (greedy decoding).
+        top_k: sample from only this many of the most likely tokens.
+        generator: random generator, on the CPU; None: the global one.
+        top_p: sample from the smallest set of most likely tokens that together have this probability.
         repetition_penalty: above 1, tokens of the sequence so far become less likely.
-        mask: ``(batch, time)``, false where a prompt is padded on the left; of :func:`pad`.
-        end_token: a row that has written it has ended; the rest of the row is filled with it.
+        mask: ``(batch, time)``, false where a prompt is padded on the left; from :func:`pad`.
+        end_token: ends a row, the rest of which is filled with it.
 
     Returns:
         ``(batch, time + n_new)``, shorter if all rows have ended.
 
     Raises:
-        ValueError: for an empty prompt, padding on the right, or an option out of its range.
+        ValueError: for an empty prompt, padding on the right, or an option out of range.
     """
     sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
     return torch.cat(
@@ -75,7 +75,7 @@ def steps(
     mask: Tensor | None = None,
     end_token: int | None = None,
 ) -> Iterator[Tensor]:
-    """As :func:`generate`, but each token comes as soon as it is there.
+    """Same as :func:`generate`, but yields each token as soon as it is generated.
 
     Yields:
         ``(batch, 1)``, ``n_new`` times, or fewer if all rows have ended.
@@ -85,7 +85,7 @@ def steps(
         text = torch.cat([tokens, tokens.new_zeros(batch, n_new)], dim=1)  # filled as it grows
         ended = torch.zeros(batch, 1, dtype=torch.bool, device=tokens.device)
         for end in range(time, time + n_new):
-            so_far = text.narrow(1, 0, end)  # a view, in a quarter of the time of [:, :end]
+            so_far = text.narrow(1, 0, end)  # a view, four times as fast as [:, :end]
             chosen = sampling.choose(session.read(so_far), so_far, session.real(so_far), generator)
             if end_token is not None:
                 chosen = chosen.masked_fill(ended, end_token)
@@ -108,18 +108,18 @@ def beam_search(
     mask: Tensor | None = None,
     end_token: int | None = None,
 ) -> Tensor:
-    """Look for a continuation that is likely as a whole: always keep the ``n_beam`` likeliest beginnings.
+    """Look for a continuation that is likely as a whole: at each step keep the ``n_beam`` most likely prefixes.
 
     Args:
         model: the language model.
         tokens: ``(batch, time)``, at least one token each.
-        n_new: the most tokens to add.
-        n_beam: beginnings to keep, the beams.
-        length_penalty: continuations compete by log-probability divided by length to this power. As the former is
-            negative, more favours long ones; 0 compares the probabilities themselves.
+        n_new: maximum number of tokens to generate.
+        n_beam: number of prefixes to keep, the beams.
+        length_penalty: continuations are ranked by log-probability divided by length to this power. As the former
+            is negative, larger values favour longer ones; 0 compares the probabilities themselves.
         repetition_penalty: as in :func:`generate`, on log-probabilities.
         mask: as in :func:`generate`.
-        end_token: finishes a continuation; without it all have ``n_new`` tokens.
+        end_token: ends a continuation; without it all have ``n_new`` tokens.
 
     Returns:
         ``(batch, time + n)``, ``n`` at most ``n_new``; shorter rows are filled with ``end_token``.
@@ -133,17 +133,17 @@ def beam_search(
     mask = None if mask is None else mask.repeat_interleave(n_beam, dim=0)
     first = torch.arange(0, batch * n_beam, n_beam, device=tokens.device)[:, None]  # row of each first beam
     scores = torch.full((batch, n_beam), -torch.inf, device=tokens.device)  # log-probabilities of the beams
-    scores[:, 0] = 0  # in the beginning all beams are the same: only one goes on
+    scores[:, 0] = 0  # initially all beams are identical: expand only one
     with Session(model, text, n_new, mask) as session:
         for length in range(1, n_new + 1):
             log_probs = session.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
             log_probs = penalised(log_probs, text, repetition_penalty, session.real(text))
             totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
-            # Of each beam only one continuation ends, so among twice as many there are n_beam that go on.
+            # Each beam has only one continuation that ends, so the best 2 · n_beam include n_beam that do not.
             totals, places = totals.topk(2 * n_beam)
             rows, chosen = places // log_probs.shape[1] + first, places % log_probs.shape[1]
             ends = chosen == (-1 if end_token is None else end_token)  # no token is -1
-            done = (ends | (length == n_new))[:, :n_beam]  # what ends further down has lost
+            done = (ends | (length == n_new))[:, :n_beam]  # one that ends further down is too unlikely
             for row, rank in done.nonzero().tolist():
                 whole = torch.cat([text[rows[row, rank], time:], chosen[row, rank, None]])
                 finished[row].add(totals[row, rank].item(), whole)
@@ -159,7 +159,7 @@ def beam_search(
 
 
 def _attached(tokens: Tensor, continuations: list[Tensor], end_token: int | None) -> Tensor:
-    """Prompts ``(batch, time)`` and their continuations, the shorter of which are filled with ``end_token``."""
+    """Prompts ``(batch, time)`` with their continuations appended; shorter ones are filled with ``end_token``."""
     longest = max(map(len, continuations))
     filled = [
         torch.cat([some, some.new_full((longest - len(some),), end_token or 0)]) for some in continuations
@@ -168,10 +168,10 @@ def _attached(tokens: Tensor, continuations: list[Tensor], end_token: int | None
 
 
 def _shape(tokens: Tensor) -> tuple[int, int]:
-    """Batch and time of prompts.
+    """Batch size and length of prompts.
 
     Raises:
-        ValueError: if there is no token.
+        ValueError: if there are no tokens.
     """
     if tokens.ndim != 2 or not tokens.numel():
         raise ValueError("The prompt is empty: give (batch, time) tokens, at least one in each row.")
@@ -180,10 +180,10 @@ def _shape(tokens: Tensor) -> tuple[int, int]:
 
 
 class _Finished:
-    """The best finished continuations of one row, until the beams cannot improve on them any more.
+    """The best finished continuations of one row, until no beam can improve on them.
 
     Args:
-        size: how many to keep.
+        size: number to keep.
         length_penalty: see :func:`beam_search`.
     """
 
@@ -200,29 +200,29 @@ class _Finished:
             self.kept = sorted(self.kept, key=lambda pair: -pair[0])[: self.size]
 
     def is_open(self, log_prob: float, length: int) -> bool:
-        """Whether a beam of this length and log-probability, were it to end now, would be kept.
+        """Whether a beam of this length and log-probability would be kept if it ended now.
 
-        It is a heuristic: with a positive length penalty a beam may still rise.
+        This is a heuristic: with a positive length penalty a beam's score may still improve.
         """
         if len(self.kept) == self.size:
             self.closed |= log_prob / length**self.length_penalty <= self.kept[-1][0]
         return not self.closed
 
     def best(self, tokens: Tensor) -> Tensor:
-        """The best continuation, none if nothing was to be added."""
+        """The best continuation; empty if there is none, as for ``n_new`` of 0."""
         return self.kept[0][1] if self.kept else tokens.new_empty(0)
 
 
 class Session:
-    """Inference on sequences that grow: each token is read once. The model is in evaluation mode inside ``with``.
+    """Inference on growing sequences: each token is processed once. Inside ``with`` the model is in evaluation mode.
 
-    When a sequence outgrows the context, the place of every token in it changes with each new one, and the cache is of
-    no use: the last ``context_length`` tokens are read anew each time.
+    When a sequence outgrows the context, each new token shifts the position of all others, which makes the cache
+    useless: the last ``context_length`` tokens are then recomputed each time.
 
     Args:
         model: the language model.
         tokens: ``(batch, time)``, the prompts.
-        n_new: the most tokens that will be added.
+        n_new: maximum number of tokens to be added.
         mask: ``(batch, time)``, false where a prompt is padded on the left.
     """
 
@@ -252,24 +252,24 @@ class Session:
         self._evaluating.__exit__(None, None, None)
 
     def read(self, text: Tensor) -> Tensor:
-        """Logits of the token after ``(batch, time)``, of which only the end is new: ``(batch, vocab_size)``."""
+        """Logits of the token after ``text``, ``(batch, time)``: ``(batch, vocab_size)``. Processes only new tokens."""
         time = text.shape[1]
         if time > self.longest:
             self.cache = None
         start = time - int(self.longest) if self.cache is None else self.cache.length
         mask = None if self.mask is None else self.mask[:, start:time]
-        with torch.inference_mode():  # a seventh quicker than no_grad where the model is small
+        with torch.inference_mode():  # a seventh faster than no_grad for a small model
             if self.fast is not None and 0 < start == time - 1 and self.cache is not None:
                 return self.fast.step(text.select(1, -1))
             hidden = self.model.hidden(text[:, start:], mask, self.cache)  # (batch, time - start, d_model)
             return self.model.logits(hidden[:, -1])
 
     def real(self, text: Tensor) -> Tensor | None:
-        """The mask of ``(batch, time)``, None without padding."""
+        """The mask of a text, ``(batch, time)``; None if there is no padding."""
         return None if self.mask is None else self.mask[:, : text.shape[1]]
 
     def select(self, rows: Tensor) -> None:
-        """Go on with these rows, ``(batch,)`` indices."""
+        """Continue with these rows, ``(batch,)`` indices."""
         if self.cache is not None:
             self.cache.select(rows)
         if self.mask is not None:
@@ -277,11 +277,11 @@ class Session:
 
 
 def pad(prompts: Sequence[Tensor], token: int = 0) -> tuple[Tensor, Tensor]:
-    """Prompts of different lengths as one batch, padded on the left: all end where the new text begins.
+    """Combine prompts of different lengths into one batch, padded on the left so that all end at the same position.
 
     Args:
         prompts: ``(time,)`` each.
-        token: what to fill with; the mask hides it.
+        token: the padding token; the mask hides it.
 
     Returns:
         tokens and mask, both ``(batch, longest)``; the mask is false where a row is padded.

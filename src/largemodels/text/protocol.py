@@ -1,8 +1,8 @@
-"""What generation asks of a language model: four members, and that it is a PyTorch module.
+"""What generation requires of a language model: a PyTorch module with four more members.
 
 :class:`~largemodels.models.gpt.GPT` and :class:`~largemodels.models.recurrent_lm.RecurrentLM` have them. A model that
-needs more than the tokens so far, as a decoder needs the sentence that it translates, gets them by a module that holds
-both: its ``new_cache`` prepares what all steps need, and its cache carries it along.
+needs more than the tokens so far, such as a decoder that needs the sentence to translate, is wrapped in a module that
+holds both: its ``new_cache`` prepares what all steps need, and the cache carries it along.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 
 class Cache(Protocol):
-    """What a model keeps of the tokens that it has read."""
+    """What a model keeps of the tokens that it has processed."""
 
-    length: int  # tokens read of each sequence, padding included; the model counts on
+    length: int  # tokens processed of each sequence, padding included; the model updates it
 
     def select(self, rows: Tensor) -> None:
-        """Keep these sequences, ``(n,)`` indices in the new order, some perhaps twice."""
+        """Reorder the sequences by ``(n,)`` indices, which may repeat or be missing."""
 
 
 class LanguageModel(Protocol):
@@ -27,22 +27,22 @@ class LanguageModel(Protocol):
 
     @property
     def context_length(self) -> int | None:
-        """The most tokens that it can see at once; None if there is no limit."""
+        """Maximum number of tokens that it can see at once; None if there is no limit."""
 
     def new_cache(self, batch_size: int, length: int) -> Cache:
         """An empty cache for ``batch_size`` sequences of up to ``length`` tokens, at most ``context_length``."""
 
     def hidden(self, tokens: Tensor, mask: Tensor | None, cache: Any) -> Tensor:
-        """What the head reads, ``(batch, time, d_model)``.
+        """The final hidden states, ``(batch, time, d_model)``.
 
         Args:
-            tokens: ``(batch, time)``, those that come after the ones in the cache.
-            mask: ``(batch, time)``, false where a token is padding, on the left; None: there is none.
-            cache: of :meth:`new_cache`, in which the tokens are then held, too; None: ``tokens`` are all.
+            tokens: ``(batch, time)``, which continue those in the cache.
+            mask: ``(batch, time)``, false where a token is padding, on the left; None: no padding.
+            cache: from :meth:`new_cache`, to which ``tokens`` are added; None: ``tokens`` are the whole sequences.
         """
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """As in PyTorch; the first says on which device it is."""
+        """As in PyTorch; the first one tells the model's device."""

@@ -1,8 +1,8 @@
-"""Figures that say something about a written text, without a reader.
+"""Automatic metrics of a text's repetition and diversity.
 
-How much of a text repeats itself, how many different word pairs there are (Li et al., 2016,
-https://arxiv.org/abs/1510.03055), and how likely a model finds a continuation. None of them says whether a text is
-good; each says how far it is from text by people, if that is measured in the same way.
+How much of a text repeats itself, and what fraction of its n-grams are distinct (Li et al., 2016,
+https://arxiv.org/abs/1510.03055). Neither says whether a text is good; each shows how far it is from human-written
+text, if that is measured in the same way.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 
 def words(text: str) -> list[str]:
-    """Words of a text in lower case; signs are left out."""
+    """Words of a text in lower case, without punctuation."""
     return re.findall(r"[^\W_]+(?:['’][^\W_]+)*", text.lower())
 
 
 def repeated(texts: Sequence[str], n: int = 3) -> float:
-    """Share of the sequences of ``n`` words that stood earlier in the same text, from 0 to 1.
+    """Fraction of n-grams of words that occurred earlier in the same text, over all texts, from 0 to 1.
 
     Raises:
         ValueError: if no text has ``n`` words.
@@ -33,9 +33,9 @@ def repeated(texts: Sequence[str], n: int = 3) -> float:
 
 
 def distinct(texts: Sequence[str], n: int = 2) -> float:
-    """Different sequences of ``n`` words over all of them, in all texts together, from 0 to 1.
+    """Number of distinct n-grams of words divided by the number of n-grams, in all texts together, from 0 to 1.
 
-    It falls with the amount of text: compare equal amounts only.
+    It falls with the amount of text: compare only equal amounts.
 
     Raises:
         ValueError: if no text has ``n`` words.

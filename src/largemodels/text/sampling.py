@@ -17,11 +17,11 @@ from ..models.checks import at_least
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen. The defaults draw from the model's own distribution."""
+    """How a token is chosen. The defaults sample from the model's own distribution."""
 
-    temperature: float = 1.0  # logits are divided by it; 0 takes the likeliest token
-    top_k: int | None = None  # only this many likeliest tokens
-    top_p: float | None = None  # only the fewest likeliest tokens that together have this probability
+    temperature: float = 1.0  # logits are divided by it; 0 takes the most likely token
+    top_k: int | None = None  # only this many of the most likely tokens
+    top_p: float | None = None  # only the smallest set of most likely tokens with this total probability
     repetition_penalty: float = 1.0  # above 1, tokens of the text so far become less likely
 
     def __post_init__(self) -> None:
@@ -40,13 +40,13 @@ class Sampling:
         mask: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """A token for each row.
+        """Choose a token for each row.
 
         Args:
             logits: ``(batch, vocab_size)``.
             text: ``(batch, time)``, the tokens so far.
             mask: ``(batch, time)``, false where those are padding.
-            generator: source of randomness, on the CPU; the global one if not given.
+            generator: random generator, on the CPU; None: the global one.
 
         Returns:
             ``(batch, 1)``.
@@ -54,11 +54,11 @@ class Sampling:
         logits = penalised(logits, text, self.repetition_penalty, mask)
         if self.temperature == 0:
             return logits.argmax(dim=-1, keepdim=True)
-        probs = self.probs(logits).cpu()  # drawn on the CPU: the same on every device
+        probs = self.probs(logits).cpu()  # sampled on the CPU, so that every device gives the same tokens
         return torch.multinomial(probs, 1, generator=generator).to(logits.device)
 
     def probs(self, logits: Tensor) -> Tensor:
-        """What is drawn from, for a temperature above 0: ``(batch, vocab_size)`` to the same shape."""
+        """The distribution to sample from, for a temperature above 0: ``(batch, vocab_size)`` to the same shape."""
         logits = logits.float() / self.temperature
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             least = logits.topk(self.top_k).values[:, -1:]  # (batch, 1)
@@ -67,8 +67,8 @@ class Sampling:
         if self.top_p is None or self.top_p == 1:
             return probs
         ordered, tokens = probs.sort(dim=-1, descending=True)
-        likelier = ordered.cumsum(dim=-1) - ordered  # probability of the tokens before this one
-        kept = ordered.masked_fill(likelier >= self.top_p, 0)  # the token that crosses the line stays
+        likelier = ordered.cumsum(dim=-1) - ordered  # total probability of the more likely tokens
+        kept = ordered.masked_fill(likelier >= self.top_p, 0)  # the token that crosses the threshold stays
         return torch.zeros_like(probs).scatter(-1, tokens, kept / kept.sum(dim=-1, keepdim=True))
 
 
@@ -79,7 +79,7 @@ def penalised(scores: Tensor, text: Tensor, penalty: float, mask: Tensor | None 
         scores: ``(batch, vocab_size)``, logits or log-probabilities.
         text: ``(batch, time)``.
         penalty: 1 changes nothing.
-        mask: ``(batch, time)``, false where the text is padding, which does not count.
+        mask: ``(batch, time)``, false where the text is padding, which is ignored.
     """
     if penalty == 1:
         return scores

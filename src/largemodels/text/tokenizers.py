@@ -1,8 +1,8 @@
 """From text to integers and back.
 
-Three tokenizers behind one small interface, :class:`Tokenizer`: one token a character; byte pairs learned from a
-text; and any tokenizer of ``transformers``. What they give is the same kind of thing, ``(time,)`` of int64, and text
-is only ever text: a marker such as ``<|endoftext|>`` that a reader writes does not become the control token.
+Three tokenizers share one small interface, :class:`Tokenizer`: one token per character; byte-pair encoding learned
+from texts; and any fast tokenizer of ``transformers``. All return ``(time,)`` of int64 and treat text as nothing but
+text: a marker such as ``<|endoftext|>`` typed by a user does not become the control token.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ END_OF_TEXT = "<|endoftext|>"
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What every tokenizer can do; a class need not inherit from it."""
+    """The interface of a tokenizer; a class need not inherit from it."""
 
     name: str  # "characters", "byte pairs" or "transformers"
     end_of_text: int | None  # the token that separates documents, if there is one
 
     @property
     def vocab_size(self) -> int:
-        """Number of different tokens."""
+        """Number of distinct tokens."""
         ...
 
     def encode(self, text: str) -> Tensor:
@@ -46,15 +46,15 @@ class Tokenizer(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """All that :func:`load` needs, without code."""
+        """Everything that :func:`load` needs, as data, not code."""
         ...
 
 
 class CharTokenizer:
-    """One token a character, numbered in the order of their code points.
+    """One token per character, in the order of code points.
 
     Args:
-        text: every character that occurs in it gets a token.
+        text: every character that occurs in it becomes a token.
     """
 
     name = "characters"
@@ -66,7 +66,7 @@ class CharTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """Number of different tokens."""
+        """Number of distinct tokens."""
         return len(self.characters)
 
     def encode(self, text: str) -> Tensor:
@@ -91,21 +91,21 @@ class CharTokenizer:
 
 
 class ByteBPE:
-    """Byte pairs: the 256 bytes, and pairs of tokens that were frequent in a text, merged one after the other.
+    """Byte-level byte-pair encoding (BPE): the 256 bytes, and frequent pairs of tokens, merged one after the other.
 
     Sennrich et al., 2016 (https://arxiv.org/abs/1508.07909), on bytes as in GPT-2 (Radford et al., 2019, section
-    2.2), so that there is a token for everything that can be written. Text is first cut at blanks and between
-    letters, digits and signs by GPT-2's pattern; no token crosses a cut. Token 0 is the end of a text.
+    2.2), so that every text can be encoded. Text is first split at spaces and between letters, digits and punctuation
+    by GPT-2's pattern; no token crosses a split. Token 0 is the end of a text.
 
     Args:
-        fast: the trained tokenizer of the package ``tokenizers``; :meth:`train` makes one.
+        fast: a trained tokenizer of the package ``tokenizers``; :meth:`train` creates one.
     """
 
     name = "byte pairs"
 
     def __init__(self, fast: Fast) -> None:
         self._fast = fast
-        self._fast.encode_special_tokens = True  # a marker in a text is text
+        self._fast.encode_special_tokens = True  # a marker in a text is encoded as text
         self.end_of_text: int | None = fast.token_to_id(END_OF_TEXT)
 
     @classmethod
@@ -113,9 +113,9 @@ class ByteBPE:
         """Learn the merges from texts.
 
         Args:
-            texts: a text, or several; no pair crosses the boundary of two.
-            vocab_size: number of tokens, at least 257: the bytes and the end of a text. Texts without enough
-                repetition give fewer.
+            texts: one text, or several; no pair crosses the boundary between two.
+            vocab_size: number of tokens, at least 257: the bytes and the end of a text. Texts with too little
+                repetition yield fewer.
 
         Raises:
             ValueError: if ``vocab_size`` is below 257.
@@ -139,7 +139,7 @@ class ByteBPE:
 
     @property
     def vocab_size(self) -> int:
-        """Number of different tokens."""
+        """Number of distinct tokens."""
         size: int = self._fast.get_vocab_size()
         return size
 
@@ -147,12 +147,12 @@ class ByteBPE:
         """Tokens of a text: ``(time,)``, int64.
 
         Raises:
-            ValueError: if the text holds half of a surrogate pair, which no sequence of bytes stands for.
+            ValueError: if the text contains an unpaired surrogate, which cannot be encoded as UTF-8.
         """
         return torch.tensor(self._fast.encode(_valid(text)).ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
-        """The text of a sequence of tokens ``(time,)``; half a character becomes U+FFFD, the sign �."""
+        """The text of a sequence of tokens ``(time,)``; an incomplete character becomes U+FFFD, �."""
         return str(self._fast.decode(_integers(tokens, self.vocab_size), skip_special_tokens=False))
 
     def to_json(self) -> dict[str, Any]:
@@ -161,17 +161,17 @@ class ByteBPE:
 
 
 class TransformersTokenizer:
-    """Any fast tokenizer of ``transformers`` behind our interface.
+    """Any fast tokenizer of ``transformers`` behind this module's interface.
 
-    No token is put before or after a text. Whether ``decode(encode(text))`` is the text depends on the tokenizer:
-    GPT-2's keeps everything; SmolLM2's vocabulary lacks 21 single bytes, so it drops six control characters and the
-    planes 4 to 11, in which Unicode has assigned nothing; BERT's drops case and blanks.
+    No tokens are added before or after a text. Whether ``decode(encode(text))`` returns the text depends on the
+    tokenizer: GPT-2's keeps everything; SmolLM2's vocabulary lacks 21 single bytes, so it drops six control characters
+    and Unicode's planes 4 to 11, in which nothing is assigned; BERT's loses case and white space.
 
     Args:
-        inner: what ``AutoTokenizer.from_pretrained`` returns; chat templates and the like are found there.
+        inner: as returned by ``AutoTokenizer.from_pretrained``; it also holds the chat template.
 
     Raises:
-        ValueError: if it is one of the slow ones, written in Python.
+        ValueError: if it is a slow tokenizer, one written in Python.
     """
 
     name = "transformers"
@@ -184,14 +184,14 @@ class TransformersTokenizer:
 
     @property
     def vocab_size(self) -> int:
-        """Number of different tokens, added ones included."""
+        """Number of distinct tokens, added ones included."""
         return len(self.inner)
 
     def encode(self, text: str) -> Tensor:
         """Tokens of a text: ``(time,)``, int64.
 
         Raises:
-            ValueError: if the text holds half of a surrogate pair.
+            ValueError: if the text contains an unpaired surrogate.
         """
         ids = self.inner.encode(_valid(text), add_special_tokens=False, split_special_tokens=True)
         return torch.tensor(ids, dtype=torch.int64)
@@ -211,7 +211,7 @@ class TransformersTokenizer:
 
 
 def save(tokenizer: Tokenizer, path: Path | str) -> None:
-    """Write a tokenizer as JSON: aside, then moved into place."""
+    """Write a tokenizer as JSON, to a temporary file that is then moved into place."""
     stored = {"largemodels": tokenizer.name} | tokenizer.to_json()
     with aside(path) as place:
         place.write_text(json.dumps(stored), encoding="utf-8")
@@ -235,7 +235,7 @@ def load(path: Path | str) -> Tokenizer:
 
         try:
             fast = Fast.from_str(json.dumps(stored["tokenizer"]))
-        except Exception as error:  # the package raises nothing more special
+        except Exception as error:  # the package raises nothing more specific
             raise ValueError(str(error)) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a tokenizer saved by largemodels ({error}).") from None
@@ -249,19 +249,19 @@ def load(path: Path | str) -> Tokenizer:
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """16 hexadecimal digits, the same for tokenizers that give the same tokens."""
+    """16 hexadecimal digits that identify a tokenizer: its kind and the contents of its file."""
     stored = json.dumps([tokenizer.name, tokenizer.to_json()], sort_keys=True)
     return hashlib.sha256(stored.encode()).hexdigest()[:16]
 
 
 def _valid(text: str) -> str:
-    """The text, if it can be written as bytes."""
+    """The text, if it can be encoded as UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"Character {error.start} of the text, {text[error.start]!r}, is half of a surrogate pair and stands "
-            "for nothing: read the text again with the right encoding."
+            f"Character {error.start} of the text, {text[error.start]!r}, is an unpaired surrogate, not a character: "
+            "read the text again with the right encoding."
         ) from None
     return text
 

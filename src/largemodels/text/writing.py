@@ -1,8 +1,8 @@
-"""Text from a language model: the prompt goes in as text, the continuation comes out piece by piece.
+"""Text from a language model: a prompt goes in as text, the completion comes out piece by piece.
 
-Three things make text more than decoded tokens. A character may need several tokens, and is given when it is whole.
-A stop string may begin in one token and end in another, so what could be its beginning waits. And prompts of
-different lengths are padded to one batch.
+This takes more than decoding tokens. A character may span several tokens, and is returned once complete. A stop string
+may start in one token and end in another, so text that could be its beginning is held back. And prompts of different
+lengths are padded to form one batch.
 """
 
 from __future__ import annotations
@@ -34,22 +34,21 @@ def stream(
     Args:
         model: the language model.
         tokenizer: the one that the model was trained with.
-        prompt: text, or its tokens ``(time,)``, not empty; of a long one the model sees the last ``context_length``
-            tokens.
-        n_new: the most tokens to add; the end of the text ends it sooner.
-        stop: end before the first of these that comes up.
-        generator: source of randomness, on the CPU; the global one if not given.
+        prompt: text, or its tokens ``(time,)``, not empty; the model sees its last ``context_length`` tokens.
+        n_new: maximum number of tokens to generate; an end-of-text token stops generation sooner.
+        stop: strings before the first of which generation stops.
+        generator: random generator, on the CPU; None: the global one.
         sampling: fields of :class:`.sampling.Sampling`, such as ``temperature=0.8``.
 
     Returns:
-        the continuation in pieces, some empty, one for each token and one for the end.
+        the continuation in pieces, some empty: one for each token, and one for the end.
 
     Raises:
-        ValueError: for an empty prompt, a character without a token, or an option out of its range.
+        ValueError: for an empty prompt, a character without a token, or an option out of range.
     """
     tokens = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
     if not len(tokens):
-        raise ValueError("The prompt is empty: give at least one character.")
+        raise ValueError("The prompt is empty: it needs at least one character.")
     tokens = tokens[None].to(next(model.parameters()).device)  # (1, time)
     text, chosen_by = _Text(tokenizer, stop), Sampling(**sampling)
 
@@ -80,7 +79,7 @@ def complete(
     """
     encoded = [tokenizer.encode(prompt) for prompt in prompts]
     if not encoded or not all(map(len, encoded)):
-        raise ValueError("A prompt is empty: give at least one character to each.")
+        raise ValueError("A prompt is empty: each needs at least one character.")
     tokens, mask = (some.to(next(model.parameters()).device) for some in pad(encoded))
     padding = None if mask.all() else mask
     chosen_by = Sampling(**sampling)
@@ -106,7 +105,7 @@ def likeliest(
     stop: Sequence[str] = (),
     **options: float,
 ) -> str:
-    """Continue a text with what :func:`.generation.beam_search` finds, whose options these are."""
+    """Continue a text by :func:`.generation.beam_search`, to which ``options`` are passed."""
     tokens = tokenizer.encode(prompt)[None].to(next(model.parameters()).device)
     text, end_token = _Text(tokenizer, stop), tokenizer.end_of_text
     found = beam_search(model, tokens, n_new, n_beam, end_token=end_token, **options)  # type: ignore[arg-type]
@@ -115,7 +114,7 @@ def likeliest(
 
 
 def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -> Tensor:
-    """A conversation as the model has learnt to read it, up to where its next answer begins.
+    """A conversation in the format of the model's chat template, up to the start of its next answer.
 
     Args:
         tokenizer: of ``transformers``, with a chat template.
@@ -125,18 +124,18 @@ def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -
         tokens, ``(time,)``.
 
     Raises:
-        ValueError: if the tokenizer has no chat template: its model has not learnt to answer.
+        ValueError: if the tokenizer has no chat template: its model was not trained for conversations.
     """
     if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
         raise ValueError(
-            "This model continues texts and has not learnt to answer: use `largemodels generate`."
+            "This model only continues text; it was not trained to answer: use `largemodels generate`."
         )
     ids = tokenizer.inner.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
     return torch.tensor(ids, dtype=torch.int64)
 
 
 class _Text:
-    """What a growing sequence of tokens says, given out as soon as it is certain.
+    """The text of a growing sequence of tokens, released as soon as it can no longer change.
 
     Args:
         tokenizer: decodes the tokens.
@@ -148,11 +147,11 @@ class _Text:
             raise ValueError("stop must be a list of strings that are not empty.")
         self.tokenizer, self.stop = tokenizer, stop
         self.tokens: list[int] = []
-        self.given = 0  # characters given out
+        self.given = 0  # characters released
         self.ended = False
 
     def add(self, token: int) -> str:
-        """The text that has become certain with one more token."""
+        """Add a token; returns the text that it completes."""
         if self.ended:
             return ""
         if token == self.tokenizer.end_of_text:
@@ -166,7 +165,7 @@ class _Text:
         return self._give(text, len(text) - self._uncertain(text))
 
     def rest(self) -> str:
-        """What was still waiting when the last token came."""
+        """The text that was still held back after the last token."""
         if self.ended:
             return ""
         self.ended = True
@@ -179,7 +178,7 @@ class _Text:
         return piece
 
     def _uncertain(self, text: str) -> int:
-        """How many characters at the end may still change, or be the beginning of a stop string."""
-        cut = len(text) - len(text.rstrip("\ufffd"))  # what stands for half a character
+        """Number of characters at the end that may still change, or may begin a stop string."""
+        cut = len(text) - len(text.rstrip("\ufffd"))  # an incomplete character
         begun = (n for some in self.stop for n in range(1, len(some)) if text.endswith(some[:n]))
         return max(cut, *begun, 0)

@@ -1,1 +1,1 @@
-"""Training: the loop and what it needs."""
+"""Training: the loop, and the optimisers, checkpoints and history that it uses."""

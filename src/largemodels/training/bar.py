@@ -12,20 +12,20 @@ from .history import Progress
 
 
 class Bar:
-    """A progress bar with the loss and the speed.
+    """A progress bar that shows loss and speed.
 
     Args:
         progress: of the run.
         steps: total number; None: the bar counts seconds.
-        seconds: total training time, where the bar counts seconds.
-        visible: false in all but one of several processes.
+        seconds: total training time, if the bar counts seconds.
+        visible: true in only one of several processes.
     """
 
     def __init__(self, progress: Progress, steps: int | None, seconds: float | None, visible: bool) -> None:
         self.progress, self.by_step = progress, steps is not None
         self._began, self._looked, self._speed = progress.seconds, 0.0, ""
         total, unit = (steps, "step") if steps is not None else (round(seconds or 0), "s")
-        # Passed only where the bar is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
+        # Passed only if the bar is hidden, so that otherwise tqdm's own TQDM_DISABLE decides.
         hidden: dict[str, Any] = {} if visible else {"disable": True}
         self._bar = tqdm(total=total, initial=self._done(), desc="training", unit=unit, **hidden)
 
@@ -40,10 +40,10 @@ class Bar:
         return self.progress.step if self.by_step else int(self.progress.seconds)
 
     def show(self, items: int, kind: str) -> None:
-        """Advance the bar; loss and speed are updated twice a second, since that fetches the losses.
+        """Advance the bar; loss and speed are updated only twice a second, since fetching losses waits for the device.
 
         Args:
-            items: processed since the bar was opened.
+            items: number processed since the bar was opened.
             kind: of items, "tokens" or "examples".
         """
         if time.perf_counter() - self._looked > 0.5:

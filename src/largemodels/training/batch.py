@@ -1,4 +1,4 @@
-"""What a batch may be, and how many items its loss is a mean over."""
+"""The forms that a batch may take, and the number of items that its mean loss is taken over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 Batch = tuple[Tensor, ...] | dict[str, Tensor]  # (batch, …) each
-IGNORED = -100  # a target that does not count, as in torch.nn.functional.cross_entropy
+IGNORED = -100  # a target to ignore, as in torch.nn.functional.cross_entropy
 
 
 def call(function: Callable[..., Any], *first: Any, batch: Batch) -> Any:
@@ -22,17 +22,17 @@ def tensors(batch: Batch) -> tuple[Tensor, ...]:
 
 
 def apply(batch: Batch, function: Callable[[Tensor], Tensor]) -> Batch:
-    """The batch with each tensor replaced by what a function makes of it."""
+    """The batch with a function applied to each tensor."""
     if isinstance(batch, dict):
         return {name: function(tensor) for name, tensor in batch.items()}
     return tuple(map(function, batch))
 
 
 def n_targets(batch: Batch) -> int:
-    """How many items the mean loss of a batch is taken over.
+    """Number of items that the mean loss of a batch is taken over.
 
-    If the batch has targets that are integers, those that are not -100; otherwise the rows. The targets of a tuple are
-    its second tensor, as in ``loss(inputs, targets, …)``, those of a dict the tensor named "targets" or "labels".
+    If the batch has integer targets, those that are not -100; otherwise the rows. The targets are the second tensor of
+    a tuple, as in ``loss(inputs, targets, …)``, or the tensor named "targets" or "labels" in a dict.
     """
     if isinstance(batch, dict):
         targets = batch.get("targets", batch.get("labels"))

@@ -1,6 +1,6 @@
-"""The files of a checkpoint: which are there, whether they are intact, and how they are read safely.
+"""The files of a checkpoint: finding them, verifying them and reading them safely.
 
-What is in them, and what they are for, is described in :mod:`.checkpoints`.
+What they contain is described in :mod:`.checkpoints`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class CheckpointError(RuntimeError):
 
 
 class SettingsError(CheckpointError, ValueError):
-    """A checkpoint or a run has other settings; the message names the first that differs."""
+    """A checkpoint was made with different settings; the message names the first that differs."""
 
 
 def refuse_file(path: Path) -> None:
     """Raises: CheckpointError: if the path is a file instead of the folder of a run."""
     if path.is_file():
         raise CheckpointError(
-            f"{path} is a file, not the folder of a run. It was not opened: checkpoints in one file are often pickles, "
+            f"{path} is a file, not the folder of a run. It was not opened: single-file checkpoints are often pickles, "
             "which can run code."
         )
 
@@ -41,10 +41,10 @@ def refuse_file(path: Path) -> None:
 def newest(path: str | Path) -> Path:
     """The newest intact checkpoint of a run, or ``path`` itself if it is a checkpoint.
 
-    A damaged one that is skipped is reported on stderr.
+    Damaged checkpoints that are skipped are reported on stderr.
 
     Raises:
-        CheckpointError: if there is none, or none is intact.
+        CheckpointError: if there is no checkpoint, or none is intact.
     """
     path = Path(path)
     refuse_file(path)
@@ -65,7 +65,7 @@ def newest_intact(path: Path, say: Callable[[str], None]) -> Path | None:
         except CheckpointError as error:
             if not left:
                 raise CheckpointError(
-                    f"{error} {path} has no intact checkpoint: name another folder to start from the beginning."
+                    f"{error} {path} has no intact checkpoint: name another folder to start from scratch."
                 ) from None
             say(f"{error} The one before it is used.")
         else:
@@ -77,7 +77,7 @@ def verify(folder: Path) -> None:
     """Compare the files of a checkpoint with their checksums.
 
     Raises:
-        CheckpointError: if one is missing or not as it was written.
+        CheckpointError: if one is missing or has changed.
     """
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
@@ -88,9 +88,7 @@ def verify(folder: Path) -> None:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is damaged: {name} is missing.")
         if sha256(folder / name) != sums.get(name):
-            raise CheckpointError(
-                f"{folder} is damaged: {name} is not as it was written, its checksum differs."
-            )
+            raise CheckpointError(f"{folder} is damaged: the checksum of {name} does not match.")
 
 
 def list_checkpoints(path: Path) -> list[Path]:
@@ -99,30 +97,30 @@ def list_checkpoints(path: Path) -> list[Path]:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What ``record.json`` of a checkpoint holds."""
+    """The contents of a checkpoint's ``record.json``."""
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     return record
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """What was saved beside the weights, on the CPU.
+    """The state that was saved beside the weights, on the CPU.
 
     Raises:
-        CheckpointError: if it holds more than tensors, numbers and texts, which could run code.
+        CheckpointError: if it holds anything but tensors, numbers and strings, which could run code.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # about pickles of other programs, said better below
+        with warnings.catch_warnings(action="ignore"):  # about untrusted pickles; the error below says more
             state: dict[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(
-            f"{folder / STATE} holds more than tensors, numbers and texts, and could run code. It was refused, nothing "
-            "in it was executed: use checkpoints of your own runs only."
+            f"{folder / STATE} holds more than tensors, numbers and strings and could run code. It was refused, and "
+            "nothing in it was executed: use only checkpoints of your own runs."
         ) from None
     return state
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file or folder has left the system's memory; Windows cannot do that for folders."""
+    """Wait until a file or folder is on disk (fsync); does nothing for folders on Windows, which has no such call."""
     if path.is_dir() and os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)

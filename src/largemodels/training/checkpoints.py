@@ -1,14 +1,14 @@
 """Checkpoints: what a training run needs to resume as if nothing had happened.
 
-A run has a folder, and each checkpoint a folder in it, ``step-00000200``, which holds
+A run has a folder, and each checkpoint is a subfolder, such as ``step-00000200``, which holds
 
-- ``model.safetensors``: the weights, a format that holds tensors and cannot run code;
-- ``state.pt``: optimisers and random numbers, opened with ``weights_only=True``, which refuses code;
+- ``model.safetensors``: the weights, in a format that holds only tensors and cannot run code;
+- ``state.pt``: states of optimisers and random generators, opened with ``weights_only=True``, which refuses code;
 - ``record.json``: settings, steps done, history;
-- ``SHA256SUMS``: checksums of the three, to be checked by hand with ``sha256sum --check``.
+- ``SHA256SUMS``: checksums of the three, which ``sha256sum --check`` can also verify.
 
-A checkpoint is written aside and moved into place when it is whole. So whatever happens while it is written, a full
-disk or a power cut, the one before it stays. The last two are kept; a third needs room while it is written.
+A checkpoint is written under a temporary name and renamed once complete, so that the previous one survives a full disk
+or a power cut. The last two are kept; while a new one is being written, it needs room for a third.
 """
 
 from __future__ import annotations
@@ -49,29 +49,29 @@ from .history import Progress
 from .parallel import Team
 from .randomness import random_state, set_random_state
 
-# Settings that may change when a run is resumed: they do not affect the weights, or by rounding only.
+# Settings that may change when a run is resumed: they affect the weights by rounding at most.
 FREE = ("evaluate_every", "save_every", "patience", "watch", "compile")
 
 
 class RunFolder:
-    """The folder of one run, which no other run can write to at the same time.
+    """The folder of a run, locked so that no other run can write to it at the same time.
 
     Args:
         path: created if it does not exist.
         team: the processes of the run; the first of them writes, all read.
-        keep: how many checkpoints to keep, the newest ones.
+        keep: number of checkpoints to keep, the newest ones.
 
     Raises:
-        CheckpointError: if another run holds the folder, or the path is a file.
+        CheckpointError: if another run has locked the folder, the path is a file, or the weights are sharded.
     """
 
     def __init__(self, path: str | Path, team: Team, *, keep: int = 2) -> None:
         self.path, self.team, self.keep = Path(path), team, keep
         self.saved = -1  # step of the newest checkpoint
-        self.intact: list[Path] = []  # checkpoints known to be, oldest first
+        self.intact: list[Path] = []  # checkpoints known to be intact, oldest first
         if team.sharded:
             raise CheckpointError(
-                "Weights that are sharded over processes cannot be saved here: train without a checkpoint folder, and "
+                "Weights that are sharded over processes cannot be saved here: train without a checkpoint folder and "
                 "save with Accelerate's save_state."
             )
         refuse_file(self.path)
@@ -86,7 +86,7 @@ class RunFolder:
                 raise CheckpointError(
                     f"Another run is writing into {self.path}: wait for it, or name another folder."
                 ) from None
-            for leftover in self.path.glob("step-*.part"):  # of a run that was killed while it saved
+            for leftover in self.path.glob("step-*.part"):  # from a run that was killed while saving
                 shutil.rmtree(leftover)
         self.team.barrier()
         return self
@@ -97,11 +97,11 @@ class RunFolder:
     def save(
         self, model: nn.Module, optimizers: list[Optimizer], config: TrainingConfig, progress: Progress
     ) -> None:
-        """Write a checkpoint, unless there is one of this step, and delete the oldest.
+        """Write a checkpoint, unless there is already one for this step, and delete the oldest.
 
         Raises:
-            CheckpointError: if it cannot be written; those before it stay.
-            FloatingPointError: if the loss was not finite; the weights are then not worth keeping.
+            CheckpointError: if it cannot be written; earlier checkpoints are kept.
+            FloatingPointError: if a loss or gradient was not finite; such weights are not worth keeping.
         """
         if progress.step == self.saved:
             return
@@ -125,7 +125,7 @@ class RunFolder:
         aside = folder.with_suffix(".part")
         try:
             aside.mkdir()
-            save_model(model, str(aside / WEIGHTS))  # a weight that is used twice is saved once
+            save_model(model, str(aside / WEIGHTS))  # tied weights are saved once
             torch.save(state, aside / STATE)
             (aside / RECORD).write_text(json.dumps(record, indent=1, default=_plain) + "\n", encoding="utf-8")
             sums = "".join(f"{sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
@@ -135,7 +135,7 @@ class RunFolder:
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise CheckpointError(self._not_written(step, error)) from error
-        if folder.exists():  # a damaged one that was passed over
+        if folder.exists():  # a damaged one that was skipped
             shutil.rmtree(folder)
         aside.rename(folder)
         flush_to_disk(self.path)
@@ -156,10 +156,10 @@ class RunFolder:
     def resume(
         self, model: nn.Module, optimizers: list[Optimizer], config: TrainingConfig, progress: Progress
     ) -> None:
-        """Restore the state of the newest intact checkpoint, if there is one, and say so.
+        """Restore the state of the newest intact checkpoint, if there is one, and report it on stderr.
 
         Raises:
-            CheckpointError: if it has other settings, or all checkpoints are damaged.
+            CheckpointError: if its settings differ, or all checkpoints are damaged.
         """
         folder = newest_intact(self.path, self._say)
         step = -1 if folder is None else int(folder.name.removeprefix("step-"))
@@ -176,7 +176,8 @@ class RunFolder:
         processes = state["processes"]
         if len(processes) != self.team.size:
             raise CheckpointError(
-                f"{folder} is of {len(processes)} processes, these are {self.team.size}: go on with as many."
+                f"{folder} was saved by {len(processes)} processes, but this run has {self.team.size}: resume with the "
+                "same number."
             )
         _refuse_other_optimizers(state["optimizers"], optimizers, folder)
         _load_weights(model, folder)
@@ -199,7 +200,7 @@ def load_record(path: str | Path) -> dict[str, Any]:
     """The record of a checkpoint: ``model`` (its class and config), ``training`` and ``progress``.
 
     Args:
-        path: of a run, which means its newest intact checkpoint, or of a checkpoint.
+        path: of a checkpoint, or of a run, for its newest intact checkpoint.
 
     Raises:
         CheckpointError: if there is none, or it is damaged.
@@ -212,10 +213,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
     Args:
         model: on any device.
-        path: of a run, which means its newest intact checkpoint, or of a checkpoint.
+        path: of a checkpoint, or of a run, for its newest intact checkpoint.
 
     Raises:
-        CheckpointError: if there is none, it is damaged, or it is of another model; the model is then untouched.
+        CheckpointError: if there is none, it is damaged, or it is for another model; ``model`` is then unchanged.
     """
     folder = newest(path)
     _refuse_other_model(model, _present_record(folder), folder)
@@ -223,7 +224,7 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
-    """Weights of a checkpoint that :func:`_refuse_other_model` has compared; of tied ones it holds one name."""
+    """Load weights checked by :func:`_refuse_other_model`; not strict, as tied weights are saved under one name."""
     described = read_record(folder)["model"]
     weights = load_file(folder / WEIGHTS)
     model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)
@@ -250,14 +251,14 @@ def _present_record(folder: Path) -> dict[str, Any]:
 
 
 def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) -> None:
-    """Class, config, and names and shapes of the weights must be those of the model.
+    """Refuse a checkpoint whose class, config, or names or shapes of weights differ from the model's.
 
     Raises:
         CheckpointError: naming what differs.
     """
     saved, current = record["model"], _describe(model)
     if saved["class"] != current["class"]:
-        raise CheckpointError(f"{folder} is of a {saved['class']}, not of a {current['class']}.")
+        raise CheckpointError(f"{folder} holds a {saved['class']}, but the model is a {current['class']}.")
     if saved["config"] and current["config"]:
         _refuse_other(saved["config"], model.config, folder)
     with safe_open(folder / WEIGHTS, framework="pt") as file:
@@ -267,32 +268,32 @@ def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) 
     tensors = model.state_dict()
     held = {
         tensors[name].data_ptr() for name in shapes if name in tensors
-    }  # of tied weights one name is saved
+    }  # tied weights are saved under one name
     for name in [*shapes, *(name for name, tensor in tensors.items() if tensor.data_ptr() not in held)]:
         shape = list(tensors[name].shape) if name in tensors else None
         if shapes.get(name) != shape:
             raise CheckpointError(
-                f"{folder} has {name} of shape {shapes.get(name)}, the model of shape {shape}."
+                f"{name} has shape {shapes.get(name)} in {folder} but {shape} in the model."
             )
 
 
 def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[str, ...] = ()) -> None:
-    """The fields of a config must be as they were; a field that did not exist then must have its default.
+    """Refuse a config that differs from the saved one; a field that did not exist then must have its default.
 
     Raises:
-        SettingsError: naming the first field that differs and is not free to.
+        SettingsError: naming the first field that differs and is not in ``free``.
     """
     for name, value in json.loads(json.dumps(asdict(config), default=_plain)).items():
         (default,) = (field.default for field in fields(config) if field.name == name)
         if (old := saved.get(name, default)) != value and name not in free:
             raise SettingsError(
-                f"{folder} was made with {name} = {old!r}, this run has {value!r}: set it as it was, or name another "
+                f"{folder} was made with {name} = {old!r}, but this run has {value!r}: set it back, or name another "
                 "folder."
             )
 
 
 def _refuse_other_optimizers(saved: list[dict[str, Any]], optimizers: list[Optimizer], folder: Path) -> None:
-    """Number, parameter groups and settings of the optimisers must be as they were, but for the current rate.
+    """Refuse optimisers whose number, parameter groups or settings, the current learning rate aside, have changed.
 
     Raises:
         SettingsError: naming the first difference.
@@ -301,17 +302,17 @@ def _refuse_other_optimizers(saved: list[dict[str, Any]], optimizers: list[Optim
     new = [group for optimizer in optimizers for group in optimizer.state_dict()["param_groups"]]
     if [len(group["params"]) for group in old] != [len(group["params"]) for group in new]:
         raise SettingsError(
-            f"{folder} was made with other optimisers or parameter groups: name another folder."
+            f"{folder} was made with different optimisers or parameter groups: name another folder."
         )
     for was, now in zip(old, new, strict=True):
         for name in (was.keys() & now.keys()) - {"params", "lr"}:
             if was[name] != now[name]:
                 raise SettingsError(
-                    f"{folder} was made with an optimiser of {name} = {was[name]!r}, this run has {now[name]!r}: set "
-                    "it as it was, or name another folder."
+                    f"{folder} was made with an optimiser with {name} = {was[name]!r}, but this run has "
+                    f"{now[name]!r}: set it back, or name another folder."
                 )
 
 
 def _plain(value: Any) -> Any:
-    """For JSON: a number of NumPy or torch as one of Python, anything else as text."""
+    """For JSON: a NumPy or torch scalar as a Python number, anything else as a string."""
     return value.item() if getattr(value, "ndim", None) == 0 else str(value)

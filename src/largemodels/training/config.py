@@ -1,4 +1,4 @@
-"""How to train, and how long."""
+"""How to train, and for how long."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ OPTIMIZERS = ("adamw", "muon")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train, and how long: until the steps or the seconds are over, whichever comes first."""
+    """How to train, and for how long: until the steps or the seconds run out, whichever comes first."""
 
     steps: int | None = None  # updates of the weights
     learning_rate: float = 1e-3  # peak learning rate of AdamW, reached at the end of the warm-up
-    warmup_steps: int = 0  # the learning rate rises linearly over these
-    final_fraction: float = 0.1  # of the learning rate, at the end
-    weight_decay: float = 0.1  # on matrices of layers; biases, norms, class tokens, positions are not decayed
+    warmup_steps: int = 0  # steps over which the learning rate rises linearly
+    final_fraction: float = 0.1  # final learning rate as a fraction of the peak
+    weight_decay: float = 0.1  # on matrices, filters and embeddings of layers, not on biases and norms
     betas: tuple[float, float] = (0.9, 0.95)  # decay rates of AdamW's two running means
-    clip_norm: float | None = 1.0  # a gradient of larger norm is scaled down to it; None: never
+    clip_norm: float | None = 1.0  # gradients of larger norm are scaled down to it; None: no clipping
     evaluate_every: int = 100  # steps between evaluations
-    seconds: float | None = None  # of training, without evaluations and saving
+    seconds: float | None = None  # training time, excluding evaluation and saving
     optimizer: str = "adamw"  # or "muon": Muon for the matrices, AdamW for the rest
     matrix_learning_rate: float = 0.02  # peak learning rate of Muon
     momentum: float = 0.95  # of Muon
-    accumulate: int = 1  # batches per update, which counts as one batch of them all
+    accumulate: int = 1  # batches per update, which together act as one large batch
     precision: str = "fp32"  # or "bf16": matrix products in bfloat16; the weights stay in fp32
     compile: bool = False  # torch.compile: slow to start, then faster
-    patience: int | None = None  # evaluations without a new best, after which training stops
-    watch: str = "validation_loss"  # what patience compares: a number that evaluate returns, lower is better
-    save_every: int = 100  # steps between checkpoints: the most that an interruption costs
+    patience: int | None = None  # stop after this many evaluations in a row without a new best
+    watch: str = "validation_loss"  # the value from evaluate that patience compares; lower is better
+    save_every: int = 100  # steps between checkpoints, so at most this many are lost if the process is killed
 
     def __post_init__(self) -> None:
         if self.steps is None and self.seconds is None:

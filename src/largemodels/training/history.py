@@ -1,4 +1,4 @@
-"""The losses of a training run as they come in, and the table that is left of them."""
+"""The progress of a training run, and the table of its evaluations."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class History(pd.DataFrame):
         """Draw every column whose name ends in ``loss`` against the steps.
 
         Args:
-            axis: of matplotlib, to draw into; None: the current one.
+            axis: matplotlib axes to draw into; None: the current ones.
 
         Returns:
-            the axis.
+            the axes.
         """
         import matplotlib.pyplot as plt
 
@@ -43,16 +43,16 @@ class History(pd.DataFrame):
 
 @dataclass
 class Progress:
-    """Progress of a training run. Losses stay on the device until they are needed, since fetching them waits for it."""
+    """Progress of a training run. Losses stay on the device until needed, since fetching them synchronises with it."""
 
     step: int = 0  # updates done
-    seconds: float = 0.0  # of training, without evaluations and saving
+    seconds: float = 0.0  # training time, excluding evaluation and saving
     rows: list[dict[str, Any]] = field(default_factory=list)  # of the history
     losses: list[float] = field(default_factory=list)  # of the updates since the last row
-    latest: float = math.nan  # the loss that was read last
+    latest: float = math.nan  # the loss most recently fetched
     unread: list[Tensor] = field(
         default_factory=list
-    )  # loss and gradient norm of the latest updates, (2,) each
+    )  # loss and gradient norm of the updates not yet fetched, (2,) each
 
     def add(self, measured: Tensor, seconds: float) -> None:
         """Add one update: its loss and the norm of its gradient, ``(2,)``, and the seconds it took."""
@@ -61,7 +61,7 @@ class Progress:
         self.seconds += seconds
 
     def read(self) -> None:
-        """Fetch the losses.
+        """Fetch the losses from the device.
 
         Raises:
             FloatingPointError: naming the first step whose loss or gradient is not finite.
@@ -77,12 +77,12 @@ class Progress:
             if not math.isfinite(loss):
                 raise FloatingPointError(f"The loss became {loss} in step {step}.")
             if not math.isfinite(norm):
-                raise FloatingPointError(f"The norm of the gradient became {norm} in step {step}.")
+                raise FloatingPointError(f"The gradient norm became {norm} in step {step}.")
             self.losses.append(loss)
             self.latest = loss
 
     def mean_loss(self) -> float:
-        """Mean over the updates since the last row; NaN if there are none."""
+        """Mean loss over the updates since the last row; NaN if there were none."""
         return statistics.fmean(self.losses) if self.losses else math.nan
 
     def has_row(self) -> bool:
@@ -90,18 +90,18 @@ class Progress:
         return bool(self.rows) and self.rows[-1]["step"] == self.step
 
     def add_row(self, training_loss: float, results: dict[str, Any]) -> None:
-        """A row of the history: the step, the mean training loss since the row before, and what else was measured."""
+        """Add a row to the history: step, seconds, mean training loss since the previous row, and ``results``."""
         row = {"step": self.step, "seconds": self.seconds, "training_loss": training_loss}
         self.rows.append(row | results)
         self.losses.clear()
 
     def rows_since_best(self, name: str) -> int:
-        """Rows after the one with the lowest value of a measurement.
+        """Number of rows after the one with the lowest value of a measurement.
 
         Raises:
             ValueError: if it is not measured.
         """
         if self.rows and name not in self.rows[-1]:
-            raise ValueError(f"patience watches {name!r}, but evaluate returns no such number.")
+            raise ValueError(f"patience watches {name!r}, but evaluate returns no such value.")
         values = [math.inf if math.isnan(row[name]) else row[name] for row in self.rows]
         return len(values) - 1 - values.index(min(values)) if values else 0

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until nothing is half done."""
+"""Ctrl-C that takes effect between two steps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """A training run was asked to stop, and did so between two steps; the message says what was saved.
+    """A training run was interrupted and stopped between two steps; the message says what was saved.
 
-    A program that ends because of it prints the message and exits with 130, as is the custom.
+    A program that ends because of it should print the message and exit with status 130, as is conventional.
     """
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[threading.Event]:
-    """Within it Ctrl-C and SIGTERM set the event and nothing else; a second Ctrl-C interrupts at once."""
+    """Make Ctrl-C and SIGTERM only set the event; the second time either arrives, it interrupts at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked  # signals reach the main thread only
@@ -28,7 +28,7 @@ def deferred_interrupts() -> Iterator[threading.Event]:
         asked.set()
         signal.signal(number, before[number])
 
-    # None: a handler that is not Python's
+    # getsignal returns None for a handler that was not installed from Python.
     before = {int(n): signal.getsignal(n) or signal.SIG_DFL for n in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, ask)

@@ -1,12 +1,12 @@
 """The training loop, one for every model of the book.
 
-A step draws a batch, computes the loss and its gradient, and moves the weights against it. Around that stands what
-makes it work: a learning rate that rises linearly and falls along a cosine, and clipping of the gradient's norm (the
-recipe of GPT-3: Brown et al., 2020, appendix B, https://arxiv.org/abs/2005.14165); evaluation on a schedule; and
-checkpoints, from which an interrupted run resumes as if nothing had happened.
+A step draws a batch, computes the loss and its gradient, and updates the weights. Around that the loop adds a learning
+rate that rises linearly and falls along a cosine, and clipping of the gradient norm (the recipe of GPT-3: Brown et al.,
+2020, appendix B, https://arxiv.org/abs/2005.14165); evaluation on a schedule; and checkpoints, from which an
+interrupted run resumes as if nothing had happened.
 
-The loop knows nothing about language: model, batches and loss may be of any kind. All it asks for is a loss, or a
-function that fills the gradients.
+The loop knows nothing about language: model, batches and loss may be of any kind. It needs only a loss, or a function
+that fills the gradients.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def device() -> torch.device:
-    """The accelerator if there is one, under ``torchrun`` that of this process; otherwise the CPU.
+    """The accelerator if there is one (under ``torchrun`` this process's), otherwise the CPU.
 
     Raises:
         ValueError: if ``torchrun`` started more processes than there are accelerators.
@@ -53,9 +53,9 @@ def schedule(step: int, config: TrainingConfig, seconds: float = 0.0) -> float:
     """Fraction of the peak learning rate: a linear warm-up, then half a cosine down to ``final_fraction``.
 
     Args:
-        step: the first is 0.
-        config: with a budget of seconds the cosine follows the time, or the steps if these are further on.
-        seconds: of training so far.
+        step: from 0.
+        config: with a budget of seconds, the cosine follows the time, or the steps if those are further along.
+        seconds: training time so far.
     """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
@@ -82,41 +82,41 @@ def train(
 ) -> History:
     """Train a model in place; by several processes if ``torchrun`` started them, see :mod:`.parallel`.
 
-    Most methods are a loss. Those that are not (adversarial training, meta-learning, private or federated training)
-    give ``gradients``, which may compute them in any way, such as by ``torch.func`` or in an inner loop on a copy of
-    the model; clipping, optimisers, schedule, history and checkpoints remain those of the loop. Two players that train
-    against each other are one module that holds both. If they take turns, each batch says whose turn it is: what a
-    function remembers between calls is not in the checkpoint.
+    Most methods need only a loss. Those that need more (adversarial training, meta-learning, private or federated
+    training) pass ``gradients``, which may compute them in any way, such as with ``torch.func`` or in an inner loop on
+    a copy of the model; clipping, optimisers, schedule, history and checkpoints remain those of the loop. Two networks
+    that train against each other go into one module. If they take turns, each batch must say whose turn it is: state
+    that a function keeps between calls is not saved in checkpoints.
 
     Args:
-        model: any module. Modules that are in evaluation mode inside a model in training mode stay so; in a model that
-            is in evaluation mode as a whole, parts without parameters to train do.
+        model: any module. If it is in training mode, submodules in evaluation mode stay there; if it is in evaluation
+            mode, only its parts without trainable parameters stay there.
         batches: tensors ``(batch, …)``, alone or in tuples or dicts; they are moved to the device of the model. With
-            a checkpoint folder, a function that begins at any batch, ``batches(number)``, such as
+            a checkpoint folder, a function ``batches(number)`` that can start at any batch, such as
             ``functools.partial(lm.batches, tokens, batch_size, context_length, seed)``.
-        config: how, and how long.
+        config: how to train, and for how long.
         evaluate: called before the first step, every ``evaluate_every`` steps and after the last one, in evaluation
-            mode and without gradients. What it returns, numbers and texts, goes into the history; the random numbers
-            that it draws do not change the training.
-        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts, a mean over the items of the batch,
-            scalar; None: ``model.loss(…)``.
-        gradients: in place of ``loss``: ``gradients(model, *batch)`` fills ``parameter.grad``, which is None before,
-            of all parameters that are to move, and returns the loss for the history, a scalar.
-        optimizers: ``optimizers(model)`` returns the optimisers, with their peak learning rates, in place of those
-            that ``config`` describes.
+            mode and without gradients. It returns a dict of numbers and strings, which goes into the history; random
+            numbers that it draws do not affect training.
+        loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts: a scalar, the mean over the items of the
+            batch; None: ``model.loss(…)``.
+        gradients: instead of ``loss``: ``gradients(model, *batch)`` fills ``parameter.grad``, initially None, of all
+            parameters to update, and returns the loss for the history, a scalar.
+        optimizers: ``optimizers(model)`` returns the optimisers, with their peak learning rates, instead of those that
+            ``config`` describes.
         count: ``count(*batch)``, the number of items that the loss of a batch is a mean over. Several batches per
-            update, or several processes, are weighted by it and so give the gradient of one large batch. None: the
+            update, or several processes, are weighted by it, which gives the gradient of one large batch. None: the
             targets that are not -100, or the rows, see :func:`.batch.n_targets`.
-        checkpoint: folder of this run. If it holds a checkpoint already, training resumes from there.
+        checkpoint: folder of this run. If it already holds a checkpoint, training resumes from there.
 
     Returns:
-        the history, one row per evaluation: ``step`` (updates done), ``seconds`` (of training, without evaluations and
-        saving), ``training_loss`` (mean since the row before) and what ``evaluate`` returned.
+        the history, one row per evaluation: ``step`` (updates done), ``seconds`` (training time, excluding evaluation
+        and saving), ``training_loss`` (mean since the previous row) and what ``evaluate`` returned.
 
     Raises:
-        ValueError: if what is given does not go together.
+        ValueError: if the arguments are incompatible, or the batches run out.
         FloatingPointError: if the loss or the gradient is not finite.
-        Interrupted: after Ctrl-C, when the step is done and saved.
+        Interrupted: after Ctrl-C or SIGTERM, once the current step is done and, with a checkpoint folder, saved.
         CheckpointError: if the folder cannot be used.
     """
     progress, team = Progress(), Team(next(model.parameters()).device)
@@ -143,12 +143,12 @@ def _loop(
     folder: RunFolder | None,
     interrupted: Event,
 ) -> bool:
-    """Step after step, with evaluations and checkpoints between them; returns whether it was not interrupted."""
+    """Run steps, evaluations and checkpoints; returns False if interrupted."""
     model, config, team = stepper.model, stepper.config, stepper.team
     clock, stop = progress.seconds, 0.0
     with Bar(progress, config.steps, config.seconds, visible=team.main) as bar:
         while True:
-            # Clocks and Ctrl-C differ between processes: several compare now and then, so that all act alike.
+            # Clocks and Ctrl-C differ between processes, so they synchronise now and then to act alike.
             if team.size == 1 or progress.step % 10 == 0:
                 clock, stop = team.all_max(progress.seconds, float(interrupted.is_set()))
             over = _is_over(progress, config, clock)
@@ -167,7 +167,7 @@ def _loop(
 
 
 def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
-    """Whether steps, seconds or patience are used up."""
+    """Whether the steps, the seconds or the patience have run out."""
     return (
         progress.step >= (config.steps or math.inf)
         or clock >= (config.seconds or math.inf)
@@ -176,7 +176,7 @@ def _is_over(progress: Progress, config: TrainingConfig, clock: float) -> bool:
 
 
 def _results(stepper: Stepper, evaluate: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
-    """What ``evaluate`` returned in the first process."""
+    """The result of ``evaluate`` in the first process."""
     if evaluate is None:
         return {}
     with evaluating(stepper.model), torch.no_grad(), same_randomness(stepper.team.device):
@@ -187,19 +187,19 @@ def _results(stepper: Stepper, evaluate: Callable[[], dict[str, Any]] | None) ->
 def _beginning(
     batches: Iterable[Batch] | Callable[[int], Iterable[Batch]], number: int, folder: RunFolder | None
 ) -> Iterator[Batch]:
-    """The batches from a number on."""
+    """The batches, starting at a given one."""
     if callable(batches):
         return iter(batches(number))
     if folder is not None:
         raise ValueError(
-            "With a checkpoint folder, training must be able to begin at any batch: give batches as a function of the "
-            "number of the first, such as functools.partial(lm.batches, tokens, batch_size, context_length, seed)."
+            "With a checkpoint folder, training must be able to start at any batch: pass a function of the number of "
+            "the first batch, such as functools.partial(lm.batches, tokens, batch_size, context_length, seed)."
         )
     return iter(batches)
 
 
 def _run_folder(path: str | Path | None, team: Team) -> AbstractContextManager[RunFolder | None]:
-    """The locked folder of the run, if one is wanted."""
+    """The locked folder of the run, if a path is given."""
     if path is None:
         return nullcontext()
     from .checkpoints import RunFolder
@@ -209,7 +209,7 @@ def _run_folder(path: str | Path | None, team: Team) -> AbstractContextManager[R
 
 @contextmanager
 def _advice(config: TrainingConfig, folder: RunFolder | None) -> Iterator[None]:
-    """Add to a loss that is not finite what can be done about it."""
+    """Add advice to the error about a loss or gradient that is not finite."""
     try:
         yield
     except FloatingPointError as error:

@@ -1,16 +1,16 @@
 """The optimisers: AdamW for everything, or Muon for the matrices and AdamW for the rest.
 
-AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) scales each number of a gradient by its own
-running size. Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/) sees a matrix as a whole: it takes
-the momentum of the gradient, sets all its singular values to about 1, and steps in that direction, so that rare
-directions move as far as common ones. Embeddings, the output head and vectors are no such maps and stay with AdamW.
+AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) scales each element of a gradient by its own
+running magnitude. Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/) treats a matrix as a whole: it
+takes the momentum of the gradient, sets all its singular values to about 1, and steps in that direction, so that rare
+directions move as far as common ones. Embeddings, the output head and vectors are not such maps and stay with AdamW.
 
-A module says itself what differs from the rule, by names of its layers or parameters: ``by_adamw`` lists layers that
-Muon leaves to AdamW; ``stacked`` says of a layer that its matrix is several maps on top of each other, and how many
-rows each has; ``decayed`` lists parameters of its own that are matrices, and decay as those of layers do.
+A module declares exceptions by the names of its layers or parameters: ``by_adamw`` lists layers that Muon leaves to
+AdamW; ``stacked`` says that a layer's matrix is several maps stacked by rows, and how many rows each has; ``decayed``
+lists the module's own parameters that are matrices and should decay as those of layers do.
 
-Two things differ from the paper's code: matrices of one shape are orthogonalised together, and in fp32 except on CUDA,
-where bf16 is faster and exact enough.
+Two things differ from the original code: matrices of the same shape are orthogonalised together, and in fp32 except on
+CUDA, where bf16 is faster and accurate enough.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from torch import Tensor, nn
 
 from .config import TrainingConfig
 
-# Coefficients a, b, c of Muon's polynomial, and how often it is applied.
+# Coefficients a, b, c of Muon's polynomial, and the number of times it is applied.
 POLYNOMIAL, STEPS = (3.4445, -4.7750, 2.0315), 5
 
 
 def newton_schulz(matrices: Tensor) -> Tensor:
-    """The nearest matrices with orthogonal rows or columns, roughly: singular values between 0.7 and 1.2.
+    """Approximately the nearest matrices with orthonormal rows or columns: singular values between 0.7 and 1.2.
 
     Each step applies the odd polynomial a·s + b·s³ + c·s⁵ to all singular values s at once, by matrix products only.
-    The coefficients are chosen to lift small values fast rather than to settle at 1.
+    The coefficients are chosen to lift small values fast rather than to converge to 1.
 
     Args:
         matrices: ``(n, rows, cols)``.
 
     Returns:
-        the same shape and type.
+        same shape and dtype.
     """
     a, b, c = POLYNOMIAL
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = _within_one(matrices.mT if tall else matrices)  # the products below are then of the smaller side
+    x = _within_one(matrices.mT if tall else matrices)  # so that the products below have the smaller side
     for _ in range(STEPS):
         gram = x @ x.mT  # (n, rows, rows), its eigenvalues are s²
         polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)  # b·gram + c·gram²
@@ -51,16 +51,16 @@ def newton_schulz(matrices: Tensor) -> Tensor:
 
 
 def newton_schulz_by_gram(matrices: Tensor) -> Tensor:
-    """The same as :func:`newton_schulz` in up to half the time, for fp32 only.
+    """Same as :func:`newton_schulz` in as little as half the time, for fp32 only.
 
-    The steps multiply ``x`` from the left by polynomials of ``gram``, so their product can be computed first, between
-    matrices of the smaller side. Rounding grows twelvefold a step, which bf16 would not survive.
+    The steps multiply ``x`` from the left by polynomials of ``gram``, so their product can be computed first, from
+    matrices of the smaller side. Rounding errors grow about twelvefold per step, which bf16 would not survive.
 
     Args:
         matrices: ``(n, rows, cols)``.
 
     Returns:
-        the same shape and type.
+        same shape and dtype.
     """
     a, b, c = POLYNOMIAL
     tall = matrices.shape[-2] > matrices.shape[-1]
@@ -77,31 +77,31 @@ def newton_schulz_by_gram(matrices: Tensor) -> Tensor:
 
 
 def _within_one(matrices: Tensor) -> Tensor:
-    """Scaled so that no singular value is above 1."""
+    """The matrices, scaled so that no singular value exceeds 1."""
     return matrices / matrices.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised.
+    """Orthogonalised momentum.
 
     With gradient G and momentum M of a matrix W, ``(rows, cols)``::
 
         M ← μ M + (1 - μ) G
-        O = newton_schulz(μ M + (1 - μ) G)            after Nesterov, where M is heading
+        O = newton_schulz(μ M + (1 - μ) G)            Nesterov: look ahead
         W ← (1 - lr · weight_decay) W - lr · √max(1, rows / cols) · O
 
     Args:
-        parameters: matrices, or groups of them. A group may say that its matrices are several maps on top of each
-            other: ``parts``, the rows of each, which are then orthogonalised one by one.
+        parameters: matrices, or groups of them. If the matrices of a group are several maps stacked by rows, ``parts``
+            gives the rows of each, and each is orthogonalised separately.
         lr: learning rate.
         momentum: μ.
         weight_decay: decoupled, as in AdamW.
 
     Raises:
-        ValueError: if a parameter is no matrix.
+        ValueError: if a parameter is not a matrix.
     """
 
-    needs_whole_matrices = True  # a process that holds a part of each cannot use it
+    needs_whole_matrices = True  # it cannot work on the shards of sharded weights
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Muon(torch.optim.Optimizer):
 
     @staticmethod
     def _orthogonal(matrices: Tensor) -> Tensor:
-        """The faster form on each device: ``(n, rows, cols)`` to the same."""
+        """Orthogonalise by the faster method for the device: ``(n, rows, cols)`` to the same shape."""
         if matrices.is_cuda:
             return newton_schulz(matrices.bfloat16()).to(matrices.dtype)
         square = matrices.shape[-2] == matrices.shape[-1]  # nothing to gain from the smaller side
@@ -146,7 +146,7 @@ class Muon(torch.optim.Optimizer):
         return form(matrices.float()).to(matrices.dtype)
 
     def _momentum(self, weight: Tensor, mu: float) -> Tensor:
-        """Take the gradient into the momentum of a matrix; returns where the momentum is heading."""
+        """Update the momentum of a matrix with its gradient; returns the look-ahead momentum."""
         assert weight.grad is not None
         state = self.state[weight]
         if not state:
@@ -156,11 +156,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def matrices(model: nn.Module) -> list[dict[str, Any]]:
-    """What Muon is for, in groups: the trained weights of all linear layers but those that a module leaves to AdamW.
+    """The matrices for Muon, in groups: the trainable weights of linear layers, except those left to AdamW.
 
-    A module names the latter by an attribute: ``by_adamw = ("head",)``, names of its layers. Another says which layers
-    hold several maps on top of each other, as that of queries, keys and values: ``stacked``, from the layer's name to
-    the rows of each map. A weight that a layer shares with an embedding counts as an embedding.
+    A module names the latter in an attribute, such as ``by_adamw = ("head",)``. Its attribute ``stacked`` says which
+    layers hold several maps stacked by rows, such as queries, keys and values: it maps the layer's name to the rows of
+    each map. A weight that a layer shares with an embedding counts as an embedding.
     """
     modules = dict(model.named_modules())
     kept = [module for module in modules.values() if isinstance(module, nn.Embedding)]
@@ -177,15 +177,15 @@ def matrices(model: nn.Module) -> list[dict[str, Any]]:
     return [{"params": weights, "parts": parts} for parts, weights in groups.items()]
 
 
-# Layers whose weights are matrices, or filters, or tables of vectors.
+# Layers whose weights are matrices, filters or embedding tables.
 WITH_MATRICES = (nn.Linear, nn.Bilinear, nn.Embedding, nn.EmbeddingBag, nn.modules.conv._ConvNd, nn.RNNBase)
 
 
 def decayed(model: nn.Module) -> set[int]:
-    """The ``id`` of each parameter that weight decay is for: matrices, filters and embeddings of known layers.
+    """The ``id`` of each parameter that gets weight decay: matrices, filters and embeddings of PyTorch's layers.
 
-    Biases, norms, and what a module holds of its own, such as class tokens and positions, keep their size. A module
-    whose own parameters are matrices as those of a linear layer are names them: ``decayed = ("weight",)``.
+    Biases, norms and parameters that a module holds directly, such as class tokens, get none. A module with parameters
+    of its own that play the role of a linear layer's matrix names them: ``decayed = ("weight",)``.
     """
     found: set[int] = set()
     for module in model.modules():
@@ -198,16 +198,16 @@ def decayed(model: nn.Module) -> set[int]:
 
 
 def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
-    """The optimisers of a training, each with the highest learning rate of its groups in ``initial_lr``.
+    """The optimisers of a training run, with the peak learning rate of each parameter group in ``initial_lr``.
 
-    Only what :func:`decayed` names is decayed.
+    Weight decay applies only to the parameters in :func:`decayed`.
 
     Raises:
-        ValueError: if there is nothing to train, or nothing for Muon.
+        ValueError: if there are no parameters to train, or no matrices for Muon.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not parameters:
-        raise ValueError("The model has no parameters to train: all are frozen.")
+        raise ValueError("The model has no parameters to train: it has none, or all are frozen.")
     optimizers: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":
         by_muon = matrices(model)

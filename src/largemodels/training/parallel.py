@@ -1,16 +1,16 @@
-"""Several processes that train one model together (data parallel).
+"""Data-parallel training of one model by several processes.
 
-A script that trains with this library runs unchanged on many devices, also of several machines::
+A script that trains with this library runs unchanged on many devices, even on several machines::
 
     torchrun --nproc-per-node=8 train.py
 
-Each process holds the whole model, draws the same batch, computes on its own shard of it, and the gradients are
-averaged before the update, weighted by the number of items in each shard. So the learning curve is that of one process,
-whatever their number: the batch determines it, and must have a multiple of as many rows as there are processes.
+Each process holds the whole model, draws the same batch and computes on its own shard of it; the gradients are averaged
+before the update, weighted by the number of items in each shard. The learning curve therefore does not depend on the
+number of processes, which must divide the number of rows of the batch.
 
-A model that does not fit into one device is sharded over all of them by Accelerate's configuration (fully sharded data
-parallel); the script stays as it is, with AdamW and without a checkpoint folder. Accelerate's launcher requires GPUs
-for that; the tests shard a model over two CPU processes in the same way::
+A model that does not fit into one device can be sharded over all of them (fully sharded data parallel, FSDP) by
+Accelerate's configuration, without changes to the script, which must use AdamW and no checkpoint folder. Accelerate's
+launcher requires GPUs for that; the tests shard a model over two CPU processes in the same way::
 
     accelerate launch --num_processes 8 --use_fsdp --fsdp_version 2 \
         --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP --fsdp_transformer_layer_cls_to_wrap Block train.py
@@ -30,11 +30,11 @@ from .batch import Batch, apply, call, tensors
 
 
 def local_rank(device_type: str) -> int | None:
-    """Number of this process on its machine, which is that of its device; None if ``torchrun`` did not start it.
+    """Rank of this process on its machine, which is also its device's index; None if not started by ``torchrun``.
 
     Raises:
-        ValueError: in all processes, if there are more of them than devices: two on one device would compute the same
-            thing at half the speed, and NCCL refuses them.
+        ValueError: in all processes, if there are more processes than devices: sharing a device gains nothing, and
+            NCCL refuses it.
     """
     if "LOCAL_RANK" not in os.environ:
         return None
@@ -49,18 +49,18 @@ def local_rank(device_type: str) -> int | None:
 
 
 class Objective(nn.Module):
-    """Model and loss as one module, from a batch to a scalar: compiled or distributed as a whole.
+    """Model and loss as one module from a batch to a scalar, which can be compiled or distributed as a whole.
 
     Args:
         model: any module.
         loss: ``loss(model, *batch)``, or ``loss(model, **batch)`` for dicts; None: ``model.loss(…)``.
-        precision: "fp32" or "bf16", for matrix products bfloat16 by autocast.
+        precision: "fp32", or "bf16" for matrix products in bfloat16 by autocast.
     """
 
     def __init__(self, model: nn.Module, loss: Callable[..., Tensor] | None, precision: str) -> None:
         super().__init__()
         if loss is None and not hasattr(model, "loss"):
-            raise ValueError(f"{type(model).__name__} has no loss(…) of its own: train(…, loss=…) names one.")
+            raise ValueError(f"{type(model).__name__} has no method loss(…): pass one, train(…, loss=…).")
         self.model = model
         self.loss = loss or (lambda model, *parts, **named: model.loss(*parts, **named))
         self.precision = precision
@@ -72,12 +72,12 @@ class Objective(nn.Module):
             return call(self.loss, self.model, batch=batch)
 
     def run(self, function: Callable[[], Any]) -> Any:
-        """Call a function that uses the model in another way than for a loss, such as an evaluation."""
+        """Call a function that uses the model for something other than the loss, such as an evaluation."""
         return function()
 
 
 class Team:
-    """This process and those that ``torchrun`` started beside it, if it did.
+    """This process and the others that ``torchrun`` started, if any.
 
     Args:
         device: of the model.
@@ -102,23 +102,23 @@ class Team:
     def prepare(
         self, objective: nn.Module, optimizers: list[torch.optim.Optimizer]
     ) -> tuple[nn.Module, list[torch.optim.Optimizer]]:
-        """Connect the copies of a module, so that gradients are averaged; all begin with the weights of the first.
+        """Connect the replicas of a module, so that gradients are averaged; all start from the first one's weights.
 
         From here on each process draws its own random numbers, so that dropout differs between them.
 
         Raises:
-            ValueError: if an optimiser cannot work with what each process holds.
+            ValueError: if an optimiser cannot work on sharded weights.
         """
         if self.size == 1:
             return objective, optimizers
         if self.sharded and any(getattr(one, "needs_whole_matrices", False) for one in optimizers):
             raise ValueError(
-                'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'
+                'Muon needs whole matrices, but the weights are sharded: train with optimizer="adamw".'
             )
         torch.manual_seed(torch.initial_seed() + self.rank)
         unprepared = objective
         objective, *optimizers = self._accelerator.prepare(objective, *optimizers)
-        if self.sharded:  # the weights have to be gathered before an evaluation, too
+        if self.sharded:  # the weights have to be gathered for evaluation, too
             from torch.distributed.fsdp import register_fsdp_forward_method
 
             register_fsdp_forward_method(unprepared, "run")
@@ -126,7 +126,7 @@ class Team:
 
     @staticmethod
     def full_tensor(tensor: Tensor) -> Tensor:
-        """A tensor, also one of which each process has computed a part."""
+        """The full tensor, gathered if it is sharded over processes."""
         full: Tensor = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
         return full
 
@@ -150,15 +150,15 @@ class Team:
         return apply(batch, lambda tensor: tensor[self.rank :: self.size])
 
     def to_device(self, batch: Batch) -> Batch:
-        """The batch on the device of this process, without waiting for it."""
+        """Copy the batch to the device of this process, asynchronously."""
         return apply(batch, lambda tensor: tensor.to(self.device, non_blocking=True))
 
     def no_sync(self, objective: nn.Module) -> AbstractContextManager[Any]:
-        """Within it gradients accumulate in each process and are not averaged yet."""
+        """A context in which gradients accumulate in each process without being averaged yet."""
         return nullcontext() if self.size == 1 else self._accelerator.no_sync(objective)
 
     def all_max(self, *numbers: float) -> tuple[float, ...]:
-        """The maximum of each number over all processes, so that all decide alike."""
+        """The maximum of each number over all processes, so that all take the same decisions."""
         if self.size == 1:
             return numbers
         tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
@@ -182,6 +182,6 @@ class Team:
         return list(gather_object([item]))
 
     def barrier(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have reached this point."""
         if self.size > 1:
             torch.distributed.barrier()

@@ -1,4 +1,4 @@
-"""The state of all random number generators that training may use: those of torch, NumPy and Python."""
+"""Saving and restoring the random number generators that training may use: those of torch, NumPy and Python."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import torch
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """The state, as tensors, numbers and strings only.
+    """The state of all generators, as tensors, numbers and strings only.
 
     Args:
-        device: whose generator is saved beside that of the CPU.
+        device: its generator is saved in addition to the CPU's.
     """
     numpy: Any = np.random.get_state(legacy=False)
     numpy["state"]["key"] = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
@@ -26,7 +26,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Go back to a state of :func:`random_state`, or to what of it there is on this device."""
+    """Restore a state from :func:`random_state`; without a saved state for this device, only the CPU generators."""
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])
     inner = state["numpy"]["state"]
@@ -37,7 +37,7 @@ def set_random_state(state: dict[str, Any], device: torch.device) -> None:
 
 @contextmanager
 def same_randomness(device: torch.device) -> Iterator[None]:
-    """What is drawn within changes nothing outside."""
+    """Restore the generators on exit, so that draws inside the block do not affect those after it."""
     state = random_state(device)
     try:
         yield
@@ -46,5 +46,5 @@ def same_randomness(device: torch.device) -> Iterator[None]:
 
 
 def _index(device: torch.device) -> tuple[torch.device, ...]:
-    """MPS has one device, and its functions take none."""
+    """The device argument of the state functions: MPS has a single device, and its functions take none."""
     return () if device.type == "mps" else (device,)

@@ -1,7 +1,6 @@
-"""One update of the weights: draw a batch, fill the gradients, clip them, let the optimisers step.
+"""One update of the weights: draw a batch, fill the gradients, clip them, step the optimisers.
 
-The gradients come from the loop, as those of a mean loss, or from a function that fills them in any other way. Both
-are described in :func:`.loop.train`.
+The gradients are those of a mean loss, or a given function fills them in some other way; see :func:`.loop.train`.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from .parallel import Objective, Team
 
 
 class Stepper:
-    """All that an update needs; counts the items that were processed.
+    """Performs updates and counts the items processed.
 
     Args:
-        model: is put into training mode, except for what is frozen.
+        model: put into training mode, except for its frozen parts.
         config: of the run.
         team: the processes of the run.
         loss, gradients, optimizers, count: as in :func:`.loop.train`.
 
     Raises:
-        ValueError: if they do not go together.
+        ValueError: if they are incompatible.
     """
 
     def __init__(
@@ -61,17 +60,17 @@ class Stepper:
             self.objective = Objective(model, loss, config.precision)
             self.prepared, self.optimizers = team.prepare(self.objective, made)
             self.forward = torch.compile(self.prepared) if config.compile else self.prepared
-        model.zero_grad()  # whatever was computed before
+        model.zero_grad()  # gradients left over from before
 
     def step(self, source: Iterator[Batch], factor: float) -> Tensor:
         """Do one update.
 
         Args:
             source: of batches.
-            factor: of the peak learning rates.
+            factor: fraction of the peak learning rates.
 
         Returns:
-            loss and norm of the gradient before clipping, ``(2,)``, without waiting for the device.
+            loss and gradient norm before clipping, ``(2,)``, without waiting for the device.
         """
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -86,7 +85,7 @@ class Stepper:
         return torch.stack([loss, self.team.full_tensor(norm)])
 
     def run(self, function: Callable[[], Any]) -> Any:
-        """Call a function that uses the model in another way, such as an evaluation."""
+        """Call a function that uses the model for something other than an update, such as an evaluation."""
         return function() if self.objective is None else self.objective.run(function)
 
     def _of_loss(self, drawn: list[Batch]) -> Tensor:
@@ -101,17 +100,17 @@ class Stepper:
                 continue
             with self.team.no_sync(self.prepared) if left else nullcontext():
                 loss = self.forward(self.team.to_device(shard))
-                # A mean over no items is 0 / 0; it must not spoil the gradients of the other processes.
+                # A mean over no items is 0 / 0, which must not corrupt the gradients of the other processes.
                 loss = loss / divisor if divisor < math.inf else 0 * loss.nan_to_num()
                 loss.backward()
             mean += loss.detach()
         return mean
 
     def _divisors(self, drawn: list[Batch], shards: list[Batch]) -> list[float]:
-        """What to divide the mean loss of each shard by, so that every item of the update has the same weight.
+        """Divisors of the mean loss of each shard that give every item of the update the same weight.
 
-        It is 1 for one batch in one process, where nothing is counted, and infinite for a shard without items. That
-        gradients are averaged over processes afterwards, not added, is allowed for.
+        The divisor is 1 for one batch in one process, where nothing is counted, and infinite for a shard without items.
+        It takes into account that gradients are averaged over processes afterwards, not summed.
         """
         if len(drawn) == self.team.size == 1:
             return [1]
@@ -119,21 +118,19 @@ class Stepper:
         total = sum(map(self._n_items, drawn))
         counts = [self.team.size * self._n_items(shard) for shard in shards]
         if not total:
-            return [1] * len(
-                drawn
-            )  # the loss becomes what it is for a single batch without items: not a number
+            return [1] * len(drawn)  # the loss becomes NaN, as for a single batch without items
         return [total / count if count else math.inf for count in counts]
 
     def _n_items(self, batch: Batch) -> int:
         return n_targets(batch) if self.count is None else int(call(self.count, batch=batch))
 
     def _of_function(self, batch: Batch) -> Tensor:
-        """Let the given function fill the gradients; returns the loss that it names, ``()``."""
+        """Let the given function fill the gradients; returns the loss that it reports, ``()``."""
         assert self.gradients is not None
         loss = call(self.gradients, self.model, batch=self.team.to_device(batch))
         if all(parameter.grad is None for parameter in self.model.parameters()):
             raise ValueError(
-                "gradients(…) left no gradient: it must fill parameter.grad, as loss.backward() does."
+                "gradients(…) produced no gradient: it must fill parameter.grad, as loss.backward() does."
             )
         loss = torch.as_tensor(loss, dtype=torch.float32, device=self.team.device)
         if loss.numel() != 1:
@@ -143,11 +140,11 @@ class Stepper:
         return loss.detach().reshape(())
 
     def _draw(self, source: Iterator[Batch]) -> Batch:
-        """The next batch. Integers count as tokens, others as examples."""
+        """The next batch. Integer inputs count as tokens, the rows of others as examples."""
         batch = next(source, None)
         if batch is None:
             raise ValueError(
-                "The batches ended before the training: make them endless, or train for fewer steps."
+                "The batches ran out before training was done: make them endless, or train for fewer steps."
             )
         if isinstance(batch, Tensor):
             batch = (batch,)
@@ -162,14 +159,14 @@ class Stepper:
 def _refuse_with_gradients(
     config: TrainingConfig, team: Team, loss: object | None, count: object | None
 ) -> None:
-    """What the loop does with a loss it cannot do with gradients that a function fills.
+    """Refuse settings that need a loss when a function fills the gradients.
 
     Raises:
-        ValueError: naming the setting, and how to do without it.
+        ValueError: naming the setting, and what to do instead.
     """
     if loss is not None or count is not None:
         raise ValueError(
-            "Give loss and count, or gradients: a function that fills the gradients computes its own loss."
+            "Pass either loss and count, or gradients: a function that fills the gradients computes its own loss."
         )
     if config.accumulate > 1:
         raise ValueError("With gradients=…, accumulate must be 1: the function may split its batch itself.")
@@ -181,5 +178,5 @@ def _refuse_with_gradients(
     if team.size > 1:
         raise ValueError(
             f"gradients=… trains in one process, but {team.size} were started: averaging gradients that a function "
-            "fills is not right for every method (with noise in them, for instance). Start it without torchrun."
+            "fills is not valid for every method (with added noise, for instance). Run it without torchrun."
         )

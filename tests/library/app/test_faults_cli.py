@@ -230,7 +230,7 @@ def test_the_run_was_begun_with_other_settings(run: Path) -> None:
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("Ein schöner Tag.\n".encode("latin-1") * 100)
     done = largemodels_command("train", tmp_path / "latin.txt", "--out", tmp_path / "run")
-    refused(done, 1, "latin.txt is not text in UTF-8: byte 7")
+    refused(done, 1, "latin.txt is not UTF-8 text: byte 7")
     (tmp_path / "short.txt").write_text("To be\nor\nnot\n" * 10)
     done = largemodels_command("train", tmp_path / "short.txt", "--out", tmp_path / "run", "--scale", "smoke")
     assert done.returncode == 2
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_model_that_cannot_answer(run: Path) -> None:
-    refused(largemodels_command("chat", "--model", run, input="Hello\n"), 2, "has not learnt to answer")
+    refused(largemodels_command("chat", "--model", run, input="Hello\n"), 2, "was not trained to answer")
 
 
 def test_an_unknown_command_and_no_command() -> None:

@@ -28,5 +28,5 @@ def test_the_seed_decides_and_batches_differ() -> None:
 
 
 def test_nothing_to_copy_is_refused() -> None:
-    with pytest.raises(ValueError, match="two symbols or more"):
+    with pytest.raises(ValueError, match="n_symbols ≥ 2"):
         next(copy_batches(1, 1, 1, 1, seed=0))

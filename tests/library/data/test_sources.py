@@ -47,7 +47,7 @@ def given(tmp_path: Path, content: bytes) -> Path:
 
 def test_a_package_of_npm_is_fetched_once(clients: Path) -> None:
     (clients / "server" / "letters@1.0.0").write_bytes(npm_package())
-    with pytest.raises(DataError, match=r"'letters' is not there\. Run: .* install letters"):
+    with pytest.raises(DataError, match=r"'letters' is not installed\. Run: .* install letters"):
         files("letters")
     install(["letters"])
     install(["letters"])
@@ -122,7 +122,7 @@ def test_a_downloaded_file_is_taken_by_its_path(tmp_path: Path) -> None:
     [
         (
             npm_package(version="1.0.1"),
-            r"Nobody has checked version 1\.0\.1 of 'letters' \(checked: 1\.0\.0\)",
+            r"Version 1\.0\.1 of 'letters' has not been checked \(checked: 1\.0\.0\)",
         ),
         (npm_package(name="words"), "is the package 'words', but letters is in 'letters'"),
         (
@@ -131,7 +131,7 @@ def test_a_downloaded_file_is_taken_by_its_path(tmp_path: Path) -> None:
         ),
         (npm_package({"a.txt": b""}), "lacks package/src/deep/b"),
         (npm_package()[:-40], "given is damaged"),
-        (npm_package({**FILES, "zeros": bytes(2 * 10**6)}), "unpacks to more than is expected"),
+        (npm_package({**FILES, "zeros": bytes(2 * 10**6)}), "unpacks to more data than expected"),
     ],
 )
 def test_a_wrong_file_leaves_the_cache_as_it_was(content: bytes, said: str, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_archives_own_checksum(tmp_path: Path, entries: dict[str, Any]) -> N
 def test_an_unchecked_version_goes_on_only_when_asked(tmp_path: Path) -> None:
     changed = {**FILES, "a.txt": b"another edition"}
     install(["letters"], file=given(tmp_path, npm_package(changed, version="2.0.0")), unchecked=True)
-    with pytest.raises(DataError, match=r"Nobody has checked version 2\.0\.0"):
+    with pytest.raises(DataError, match=r"Version 2\.0\.0 of .* has not been checked"):
         files("letters")
     assert read("letters", unchecked=True) == changed
 
@@ -190,7 +190,7 @@ def test_an_interrupted_unpacking_leaves_nothing(
             install(["letters"], file=given(tmp_path, npm_package()))
     assert not list((empty_cache / "letters").iterdir())
     (empty_cache / "letters" / "1.0.0.aside" / "left").mkdir(parents=True)  # as by a process that was killed
-    with pytest.raises(DataError, match="is not there"):
+    with pytest.raises(DataError, match="is not installed"):
         files("letters")
     install(["letters"], file=given(tmp_path, npm_package()))
     assert read("letters") == FILES
@@ -215,7 +215,7 @@ def test_two_processes_fetch_it_once(clients: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("names", "file"), [(["letters", "deb-letters"], "x"), ([], "x")])
 def test_a_file_is_of_one_data_set(names: list[str], file: str) -> None:
-    with pytest.raises(DataError, match="for one data set of npm or Debian at a time"):
+    with pytest.raises(DataError, match="for only one data set at a time"):
         install(names, file=file)
 
 

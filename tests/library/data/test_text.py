@@ -126,7 +126,7 @@ def test_near_duplicates_by_hand() -> None:
 
 
 def test_an_unknown_language_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"no 'de' among the languages: en, fr, es"):
+    with pytest.raises(ValueError, match=r"no language 'de'\. There are: en, fr, es"):
         wikipedia("de")
 
 
@@ -161,14 +161,14 @@ def test_a_folder_of_ones_own_is_split_by_file(n_files: int, held_out: int, tmp_
 
 
 def test_texts_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no text in files \*\.txt"):
+    with pytest.raises(DataError, match=r"contains no text in files \*\.txt"):
         text_files(tmp_path)
     (tmp_path / "a.txt").write_text("one line only")
     with pytest.raises(DataError, match="too short, or has too few lines"):
         text_files(tmp_path / "a.txt")
     (tmp_path / "a.txt").write_text("  \n")
-    with pytest.raises(DataError, match=r"a\.txt holds no text"):
+    with pytest.raises(DataError, match=r"a\.txt contains no text"):
         text_files(tmp_path / "a.txt")
     (tmp_path / "a.txt").write_bytes(b"ab\xff")
-    with pytest.raises(DataError, match=r"a\.txt is not text in UTF-8: byte 2"):
+    with pytest.raises(DataError, match=r"a\.txt is not UTF-8 text: byte 2"):
         text_files(tmp_path)

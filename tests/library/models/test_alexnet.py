@@ -46,7 +46,7 @@ def test_save_and_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channels": (5,)}, "as many convolutions"),
+        ({"channels": (5,)}, "same length"),
         ({"pooled": (5,)}, r"convolutions 0 to 4, not \(5,\)"),
         ({"dropout": 1.0}, "below 1, not 1.0"),
     ],

@@ -78,7 +78,7 @@ def test_a_run_of_format_1_goes_on(trained: tuple[GPT, Path], capsys: pytest.Cap
 def test_gelu_of_format_1_is_not_the_exact_one(trained: tuple[GPT, Path]) -> None:
     gpt, folder = trained
     if gpt.config.activation == "gelu_tanh":
-        with pytest.raises(CheckpointError, match="activation = 'gelu_tanh', this run has 'gelu'"):
+        with pytest.raises(CheckpointError, match="activation = 'gelu_tanh', but this run has 'gelu'"):
             load_weights(GPT(GPTConfig(**SIZES, activation="gelu")), folder)
 
 
@@ -119,5 +119,5 @@ def test_names_of_format_1() -> None:
 
 
 def test_a_later_format_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="saved by a later version of largemodels: upgrade"):
+    with pytest.raises(ValueError, match="saved by a newer version of largemodels: upgrade"):
         present_description({"class": "GPT", "config": {}, "format": FORMAT + 1})

@@ -69,7 +69,7 @@ def test_the_bound_of_two_points() -> None:
 def test_errors_in_words() -> None:
     with pytest.raises(ValueError, match="call fit first"):
         Perceptron().predict(CORNERS)
-    with pytest.raises(ValueError, match="called 0 and 1"):
+    with pytest.raises(ValueError, match="must be 0 or 1"):
         Perceptron().fit(CORNERS, [-1, 1, 1, 1])
-    with pytest.raises(ValueError, match="one label an example"):
+    with pytest.raises(ValueError, match="one label per example"):
         Perceptron().fit(CORNERS, [1, 0])

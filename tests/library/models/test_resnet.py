@@ -53,7 +53,7 @@ def test_save_and_load(tmp_path: Path) -> None:
     [
         ({"block": "wide"}, "block must be one of basic, bottleneck, not 'wide'"),
         ({"stem": "none"}, "stem must be one of large, small"),
-        ({"n_blocks": (1,)}, "as many stages"),
+        ({"n_blocks": (1,)}, "same length"),
         ({"channels": (6, 10, 12, 16)}, "multiples of 4"),
     ],
 )

@@ -17,7 +17,7 @@ def test_transformers_is_imported_when_it_is_needed() -> None:
 
 
 def test_a_model_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileNotFoundError, match=r"is no folder with a model.*load_smollm2\(\)"):
+    with pytest.raises(FileNotFoundError, match=r"is not a folder with a model.*load_smollm2\(\)"):
         gpt_from_transformers(tmp_path)
 
     def unreachable(name: str) -> None:
@@ -26,5 +26,5 @@ def test_a_model_that_is_nowhere_is_said_in_one_line(tmp_path: Path, monkeypatch
     from transformers import AutoModelForCausalLM
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", unreachable)
-    with pytest.raises(FileNotFoundError, match="'gpt2' is no folder"):
+    with pytest.raises(FileNotFoundError, match="'gpt2' is not a folder"):
         gpt_from_transformers("gpt2")

@@ -182,9 +182,9 @@ def test_two_runs_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--d-model", 18), "was made with d_model = 16, this run has 18"),
-        (("--config", '{"weight_decay": 0.2}'), "was made with weight_decay = 0.1, this run has 0.2"),
-        (("--config", '{"steps": 40}'), "was made with steps = 30, this run has 40"),
+        (("--d-model", 18), "was made with d_model = 16, but this run has 18"),
+        (("--config", '{"weight_decay": 0.2}'), "was made with weight_decay = 0.1, but this run has 0.2"),
+        (("--config", '{"steps": 40}'), "was made with steps = 30, but this run has 40"),
     ],
 )
 def test_a_checkpoint_of_another_config(folder: Path, arguments: tuple[object, ...], message: str) -> None:
@@ -219,7 +219,7 @@ def test_a_malicious_pickle(folder: Path, tmp_path: Path, pack) -> None:
     code, out, err = run(folder)
     assert (code, out) == (1, [])
     assert len(err) == 1
-    assert "was refused, nothing in it was executed" in err[0]
+    assert "was refused, and nothing in it was executed" in err[0]
     assert not trace.exists()
     pickle.loads(pickle.dumps(Evil(trace)))
     assert trace.exists()  # it would have worked
@@ -245,7 +245,7 @@ def test_one_byte_changed_in_a_weight_file(folder: Path) -> None:
     weights.write_bytes(whole)
     model = program.model()
     before = program.checksum(model)
-    message = "damaged: model.safetensors is not as it was written, its checksum differs"
+    message = "damaged: the checksum of model.safetensors does not match"
     with pytest.raises(CheckpointError, match=message):
         load_weights(model, folder)
     assert program.checksum(model) == before

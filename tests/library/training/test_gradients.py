@@ -162,8 +162,8 @@ def test_another_optimiser_is_refused_when_resuming(tmp_path: Path) -> None:
     settings = {"gradients": private, "checkpoint": tmp_path}
     train(classifier(), clouds, TrainingConfig(steps=2), optimizers=sgd, **settings)
     for other, message in [
-        (partial(sgd, lr=0.3), "initial_lr = 0.5, this run has 0.3"),
-        (lambda model: [torch.optim.SGD([model.weight], lr=0.5)], "other optimisers or parameter groups"),
+        (partial(sgd, lr=0.3), "initial_lr = 0.5, but this run has 0.3"),
+        (lambda model: [torch.optim.SGD([model.weight], lr=0.5)], "different optimisers or parameter groups"),
     ]:
         with pytest.raises(SettingsError, match=message):
             train(classifier(), clouds, TrainingConfig(steps=2), optimizers=other, **settings)
@@ -267,8 +267,8 @@ def test_without_clipping_a_gradient_of_any_length_is_followed() -> None:
         ({"accumulate": 2}, {}, "accumulate must be 1"),
         ({"precision": "bf16"}, {}, "precision must be fp32 and compile off"),
         ({"compile": True}, {}, "precision must be fp32 and compile off"),
-        ({}, {"loss": F.cross_entropy}, "Give loss and count, or gradients"),
-        ({}, {"gradients": lambda model, x, y: x.sum()}, "left no gradient"),
+        ({}, {"loss": F.cross_entropy}, "Pass either loss and count, or gradients"),
+        ({}, {"gradients": lambda model, x, y: x.sum()}, "produced no gradient"),
         ({}, {"gradients": lambda model, x, y: by_backward(model, x, y) * x}, "must return one number"),
     ],
 )

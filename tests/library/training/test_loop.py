@@ -390,7 +390,7 @@ def test_a_gradient_that_is_not_finite_stops_in_words() -> None:
 
 
 def test_batches_that_end_too_early_are_refused_in_words() -> None:
-    with pytest.raises(ValueError, match="The batches ended before the training"):
+    with pytest.raises(ValueError, match="The batches ran out before training was done"):
         train(gpt(), list(itertools.islice(windows(), 3)), TrainingConfig(steps=4))
 
 

@@ -132,7 +132,11 @@ def test_sharded_weights_learn_like_replicated_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "optimizer", "message"),
     [
-        ("-", "muon", 'Muon needs whole matrices, which no process has here: train with optimizer="adamw".'),
+        (
+            "-",
+            "muon",
+            'Muon needs whole matrices, but the weights are sharded: train with optimizer="adamw".',
+        ),
         ("run", "adamw", "Weights that are sharded over processes cannot be saved here"),
     ],
 )
@@ -148,7 +152,9 @@ def test_as_many_processes_as_before(tmp_path: Path) -> None:
     run(2, tmp_path / "run", steps=6)
     code, err = start(1, tmp_path / "run", steps=6)
     assert code == 1
-    assert err.splitlines()[-1].endswith("is of 2 processes, these are 1: go on with as many.")
+    assert err.splitlines()[-1].endswith(
+        "was saved by 2 processes, but this run has 1: resume with the same number."
+    )
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
