@@ -39,7 +39,7 @@ def test_a_sound_with_its_words_passes() -> None:
         (player(), {"transcript": "A tone."}, "needs audio.source"),
         (player(), {"transcript": " ", "source": "CC0"}, "needs audio.transcript"),
         (player(sound.BYTES + 1), SAID, "300,001 bytes"),
-        (player() * 2, SAID, "one cell a sound"),
+        (player() * 2, SAID, "one cell for each sound"),
         (player(more='autoplay="autoplay"'), SAID, "starts by itself"),
         ('<audio controls src="https://example.org/a.mp3"></audio>', SAID, "fetched from elsewhere"),
         ('<audio><source src="a.wav"></audio>', SAID, "fetched from elsewhere"),
