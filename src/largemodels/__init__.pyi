@@ -48,6 +48,7 @@ from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate
 from .text.tokenizers import ByteBPE as ByteBPE
 from .text.tokenizers import CharTokenizer as CharTokenizer
+from .text.tokenizers import Tokenizer as Tokenizer
 from .text.tokenizers import TransformersTokenizer as TransformersTokenizer
 from .text.writing import complete as complete
 from .text.writing import stream as stream
