@@ -100,7 +100,9 @@ def test_a_link_in_a_files_place_is_refused(kind: bytes, package: Path, tmp_path
     member = tarfile.TarInfo()
     member.type, member.linkname = kind, str(tmp_path / "secret")
     package.write_bytes(npm_package({"a.txt": member, "deep/b.bin": b"x"}))
-    with pytest.raises(DataError, match=r"package/src/a\.txt in .* is not a plain file but a link or the like"):
+    with pytest.raises(
+        DataError, match=r"package/src/a\.txt in .* is not a plain file but a link or the like"
+    ):
         unpacked(package)
 
 
