@@ -88,7 +88,7 @@ def verify(folder: Path) -> None:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder} is damaged: {name} is missing.")
         if sha256(folder / name) != sums.get(name):
-            raise CheckpointError(f"{folder} is damaged: the checksum of {name} does not match.")
+            raise CheckpointError(f"{folder} is damaged: {name} does not match its checksum.")
 
 
 def list_checkpoints(path: Path) -> list[Path]:

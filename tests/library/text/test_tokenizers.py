@@ -176,7 +176,7 @@ def test_an_unknown_character_is_named() -> None:
 
 @pytest.mark.parametrize("kind", BYTE_LEVEL)
 def test_half_a_surrogate_pair_is_refused_in_words(kind: str) -> None:
-    with pytest.raises(ValueError, match=r"Character 2 of the text, '\\ud800', is half of a surrogate pair"):
+    with pytest.raises(ValueError, match=r"Character 2 of the text, '\\ud800', is an unpaired surrogate"):
         BYTE_LEVEL[kind].encode("ab\ud800")
 
 

@@ -245,7 +245,7 @@ def test_one_byte_changed_in_a_weight_file(folder: Path) -> None:
     weights.write_bytes(whole)
     model = program.model()
     before = program.checksum(model)
-    message = "damaged: the checksum of model.safetensors does not match"
+    message = "damaged: model.safetensors does not match its checksum"
     with pytest.raises(CheckpointError, match=message):
         load_weights(model, folder)
     assert program.checksum(model) == before
