@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tools import lowest, requirements
@@ -27,4 +28,4 @@ all = ["largemodels[part1]"]
 def test_no_bound_is_above_its_pin() -> None:
     pinned = requirements.pinned()
     for name, bound in lowest.bounds().items():
-        assert Version(bound) <= Version(pinned[name.replace("_", "-")]), name
+        assert Version(bound) <= Version(pinned[canonicalize_name(name)]), name

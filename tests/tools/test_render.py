@@ -34,6 +34,10 @@ def sources(book: Path) -> Path:
     """The small book with pages and the settings of the real one."""
     shutil.copy(ROOT / "_config.yml", book)
     shutil.copytree(ROOT / "book" / "_static", book / "book" / "_static")
+    library = book / "src" / "largemodels"
+    library.mkdir(parents=True)
+    (library / "__init__.pyi").touch()
+    shutil.copy(ROOT / "src" / "largemodels" / "paths.py", library)
     (book / "_toc.yml").write_text(CONTENTS, encoding="utf-8")
     (book / "book" / "index.md").write_text("# The book\n\nWith $x$.\n", encoding="utf-8")
     (book / "book" / "source.md").write_text("# About the source\n", encoding="utf-8")

@@ -50,7 +50,9 @@ def python(wheel: Path) -> Path:
     required = ["torch", "pandas", "matplotlib", "tqdm", "safetensors", "tokenizers", "filelock"]
     folder = wheel.parent / "used"
     folder.mkdir()
-    python = environments.beside(folder, [*required, "platformdirs", "typer", "lazy-loader"])
+    python = environments.beside(
+        folder, [*required, "platformdirs", "typer", "lazy-loader", "arpy", "backports-zstd"]
+    )
     show_data(folder / "seen")
     done = outside(python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel)
     assert done.returncode == 0, done.stderr

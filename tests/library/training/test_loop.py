@@ -286,7 +286,7 @@ def test_any_model_any_batch_any_loss(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_model_without_a_loss_is_refused_in_words() -> None:
-    with pytest.raises(ValueError, match=r"Pictures has no loss\(…\) of its own"):
+    with pytest.raises(ValueError, match=r"Pictures has no method loss\(…\)"):
         train(Pictures(), pictures(), TrainingConfig(steps=1))
 
 
@@ -385,7 +385,7 @@ def test_a_gradient_that_is_not_finite_stops_in_words() -> None:
     def loss(model: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         return model.loss(inputs, targets) + 0 * model.final_norm.bias.sum().sqrt()  # √0: infinite slope
 
-    with pytest.raises(FloatingPointError, match=r"norm of the gradient became nan in step 1\."):
+    with pytest.raises(FloatingPointError, match=r"gradient norm became nan in step 1\."):
         train(gpt(), windows(), TrainingConfig(steps=2), loss=loss)
 
 
