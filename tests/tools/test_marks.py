@@ -288,7 +288,10 @@ def test_nothing_is_wrong_with_an_open_page(page: Path, browser: Browser, window
     with checks.opened(browser, page.parents[2].as_uri() + "/", f"notebooks/{NAME}.html", theme) as opened:
         visit = opened.page
         visit.set_viewport_size(window)
+        visit.wait_for_timeout(600)  # the page's own scripts wait before they act
         visit.evaluate("() => document.querySelectorAll('details').forEach(it => { it.open = true })")
+        # The theme's side bar slides out of a narrow window, and what is unfolded fades in.
+        visit.wait_for_function("() => document.getAnimations().every(it => it.playState !== 'running')")
         for place in range(visit.locator(".claimed-number").count()):
             visit.locator(".claimed-number").nth(place).focus()
             expect(visit.locator(".claim-note:visible")).to_have_count(1)
