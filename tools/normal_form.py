@@ -37,7 +37,9 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         cell.id = _cell_id(cell, seen)
         seen.add(cell.id)
         if cell.cell_type == "code":
-            cell.outputs = _merged(cell.get("outputs", []))
+            # What installing says is about one machine.
+            setup = "setup" in cell.metadata.get("tags", [])
+            cell.outputs = [] if setup else _merged(cell.get("outputs", []))
     _number([cell for cell in result.cells if cell.cell_type == "code"])
     return result
 
