@@ -11,7 +11,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from ..files import sha256
+from .. import files
 from .checks import check
 
 SUMS = "sha256.json"  # beside the files that made_once() created: SHA-256 by file name
@@ -20,6 +20,12 @@ SUMS = "sha256.json"  # beside the files that made_once() created: SHA-256 by fi
 def cache_root() -> Path:
     """The library's folder in the user's cache. It may be deleted at any time: everything in it can be recreated."""
     return platformdirs.user_cache_path("largemodels")
+
+
+def clean() -> None:
+    """Delete what killed processes have left in the cache, nothing that a process still writes."""
+    for folder in {lock.parent for lock in cache_root().rglob("*.aside.lock")}:
+        files.clean(folder)
 
 
 @contextmanager
@@ -36,16 +42,11 @@ def filled(folder: Path) -> Iterator[Path]:
 
     Only for the process that has :func:`locked` the folder.
     """
-    aside = folder.with_name(f"{folder.name}.aside")
-    shutil.rmtree(aside, ignore_errors=True)  # left behind by a killed process
-    aside.mkdir(parents=True)
-    try:
-        yield aside
+    with files.aside(folder) as place:
+        place.mkdir()
+        yield place
         if folder.exists():
             shutil.rmtree(folder)
-        aside.rename(folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def made_once(folder: Path, make: Callable[[Path], object], what: str) -> Path:
@@ -66,7 +67,7 @@ def made_once(folder: Path, make: Callable[[Path], object], what: str) -> Path:
         if not folder.exists():
             with filled(folder) as place:
                 make(place)
-                sums = {path.name: sha256(path) for path in sorted(place.iterdir())}
+                sums = {path.name: files.sha256(path) for path in sorted(place.iterdir())}
                 (place / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
     for name, checksum in json.loads((folder / SUMS).read_text(encoding="utf-8")).items():
         check(folder / name, checksum, what, f"Delete the folder {folder} and call again.")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..paths import data_root
 from . import sources
+from .cache import clean
 from .checks import DataError as DataError
 from .checks import check as check
 
@@ -49,6 +50,7 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
     Raises:
         DataError: if the package is missing, its version unknown, or a file missing or damaged.
     """
+    clean()
     found = entry(name)
     version, paths = sources.checked(name, found, unchecked=unchecked)
     used.add(
@@ -82,6 +84,7 @@ def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked:
     Raises:
         DataError: if a name is unknown, or a package cannot be fetched, is damaged or is not the expected one.
     """
+    clean()
     entries = {name: entry(name) for name in wanted}
     if file is not None:
         if len(entries) != 1 or {found["source"] for found in entries.values()} - {"npm", "debian"}:
