@@ -28,14 +28,9 @@ from ..models.presets import preset
 from ..text import tokenizers
 from ..text.evaluation import evaluate
 from ..text.tokenizers import ByteBPE, CharTokenizer, Tokenizer
-from ..training.checkpoints import (
-    CheckpointError,
-    SettingsError,
-    load_record,
-    load_weights,
-    newest,
-    refuse_file,
-)
+from ..training.checkpoint_files import CheckpointError, SettingsError, is_checkpoint, newest, refuse_file
+from ..training.checkpoint_match import refuse_other_model, saved_shapes
+from ..training.checkpoints import load_record, load_weights
 from ..training.config import TrainingConfig
 from ..training.history import History
 from ..training.loop import device, train
@@ -141,8 +136,15 @@ def load_run(folder: Path | str) -> tuple[GPT, Tokenizer]:
     home, checkpoint = find_run(folder)
     described = load_record(checkpoint)["model"]
     try:
-        model = GPT(GPTConfig(**described["config"]))
-    except TypeError:
+        config = GPTConfig(**described["config"])
+        if config.n_layer > len(saved_shapes(checkpoint)):
+            raise ValueError
+        with torch.device("meta"):  # whatever the sizes, it takes no memory
+            refuse_other_model(GPT(config), checkpoint)
+        model = GPT(config)
+    except CheckpointError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise CheckpointError(
             f"The model in {folder} is not a GPT that this version of largemodels knows."
         ) from None
@@ -162,7 +164,7 @@ def find_run(path: Path | str) -> tuple[Path, Path]:
     """
     path = Path(path)
     refuse_file(path)
-    home = path.parent if path.name.startswith("step-") else path
+    home = path.parent if is_checkpoint(path) else path
     if not (home / TOKENIZER).exists():
         raise CheckpointError(
             f"There is no trained model in {path}. Train one: largemodels train --out {path}"

@@ -5,20 +5,26 @@ What they contain is described in :mod:`.checkpoints`.
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
+import re
 import sys
 import warnings
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..files import sha256
+from ..files import from_json, sha256
 
-WEIGHTS, STATE, RECORD, SUMS = "model.safetensors", "state.pt", "record.json", "SHA256SUMS"
+WEIGHTS, STATE, RECORD, SUMS = FILES = ("model.safetensors", "state.pt", "record.json", "SHA256SUMS")
+PART = ".part"  # suffix of a checkpoint that is being written
+_NAME = re.compile(r"step-(\d{8,})(\.part)?")
+# What a file manager leaves in a folder that somebody has looked at, and safetensors while it writes.
+_BESIDE = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.tmp\w{6}")
+_LONGEST_RECORD = 256 * 2**20  # bytes
 
 
 class CheckpointError(RuntimeError):
@@ -48,7 +54,7 @@ def newest(path: str | Path) -> Path:
     """
     path = Path(path)
     refuse_file(path)
-    if (path / RECORD).exists() or path.name.startswith("step-"):
+    if is_checkpoint(path):
         verify(path)
         return path
     if (folder := newest_intact(path, lambda line: print(line, file=sys.stderr))) is None:
@@ -74,13 +80,16 @@ def newest_intact(path: Path, say: Callable[[str], None]) -> Path | None:
 
 
 def verify(folder: Path) -> None:
-    """Compare the files of a checkpoint with their checksums.
+    """Compare the files of a checkpoint with their checksums, and read its record.
 
     Raises:
-        CheckpointError: if one is missing or has changed.
+        CheckpointError: if one is missing, empty or has changed, or the record is not one.
     """
     try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        if not (folder / SUMS).is_file():  # reading a pipe would never end
+            raise ValueError
+        with (folder / SUMS).open(encoding="utf-8") as file:
+            lines = file.read(1_000).splitlines()
         sums = {name: checksum for checksum, name in (line.split("  ") for line in lines)}
     except (OSError, ValueError):
         raise CheckpointError(f"{folder} is damaged: it has no readable {SUMS}.") from None
@@ -89,42 +98,142 @@ def verify(folder: Path) -> None:
             raise CheckpointError(f"{folder} is damaged: {name} is missing.")
         if sha256(folder / name) != sums.get(name):
             raise CheckpointError(f"{folder} is damaged: {name} does not match its checksum.")
+        if not (folder / name).stat().st_size:
+            raise CheckpointError(f"{folder} is damaged: {name} is empty.")
+    read_record(folder)
+
+
+def number(path: Path) -> int | None:
+    """The step in the name of a checkpoint, finished or not; None for any other name."""
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found and path.name.startswith(f"step-{int(found[1]):08}") else None
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a folder is a checkpoint, maybe damaged or a copy under another name, rather than a run."""
+    named = number(path) is not None and any((path / name).exists() for name in FILES)
+    return named or (path / SUMS).is_file()
 
 
 def list_checkpoints(path: Path) -> list[Path]:
-    """All checkpoints of a run, oldest first."""
-    return sorted(folder for folder in path.glob("step-*") if folder.is_dir() and not folder.suffix)
+    """All checkpoints of a run, oldest first; other files, folders and links in its folder are left out."""
+    found = [it for it in path.glob("step-*") if it.suffix != PART and it.is_dir() and is_checkpoint(it)]
+    return sorted((it for it in found if number(it) is not None), key=lambda it: number(it) or 0)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether training has written a folder and nobody has put anything else into it, so that it may be deleted.
+
+    A link is not ours, nor a folder with other files, nor a copy of a checkpoint under the name of another step.
+    """
+    step = number(folder)
+    if step is None or folder.is_symlink() or getattr(folder, "is_junction", bool)() or not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_file(follow_symlinks=False):
+                return False
+            if entry.name not in FILES and not _BESIDE.fullmatch(entry.name):
+                return False
+    try:
+        return bool(read_record(folder)["progress"]["step"] == step)
+    except CheckpointError:
+        return True  # damaged or unfinished
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The contents of a checkpoint's ``record.json``."""
-    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    """The contents of a checkpoint's ``record.json``.
+
+    Raises:
+        CheckpointError: if it is not what training writes.
+    """
+    path = folder / RECORD
+    try:
+        if not path.is_file() or path.stat().st_size > _LONGEST_RECORD:
+            raise ValueError("it is missing, or too long")
+        record = from_json(path.read_bytes())
+        wrong = _wrong(record)
+    except (OSError, ValueError) as error:
+        wrong = str(error)
+    if wrong:
+        raise CheckpointError(f"{folder} is damaged: {RECORD} is not what training writes ({wrong}).")
     return record
+
+
+def _wrong(record: Any) -> str:
+    """What is wrong with the form of a record; empty if nothing is."""
+    try:
+        model, training, progress = record["model"], record["training"], record["progress"]
+        right = {
+            "class": isinstance(model["class"], str),
+            "config": model["config"] is None or isinstance(model["config"], dict),
+            "format": type(model.get("format", 1)) is int,
+            "training": isinstance(training, dict),
+            "step": type(progress["step"]) is int and progress["step"] >= 0,
+            "seconds": type(progress["seconds"]) in (int, float) and progress["seconds"] >= 0,
+            "rows": isinstance(progress["rows"], list)
+            and all("step" in dict(row) for row in progress["rows"]),
+        }
+    except KeyError as error:
+        return f"it has no {error.args[0]!r}"
+    except (TypeError, ValueError, AttributeError, IndexError):
+        return "its form is another"
+    return next((f"{name!r} has an impossible value" for name, it in right.items() if not it), "")
 
 
 def read_state(folder: Path) -> dict[str, Any]:
     """The state that was saved beside the weights, on the CPU.
 
     Raises:
-        CheckpointError: if it holds anything but tensors, numbers and strings, which could run code.
+        CheckpointError: if it holds anything but tensors, numbers and strings, which could run code, needs far more
+            memory than the weights, or cannot be read.
     """
+    limit = 32 * (folder / WEIGHTS).stat().st_size + 64 * 2**20  # bytes; two means per weight are usual
     try:
+        _refuse_inflated(folder / STATE, limit)
         with warnings.catch_warnings(action="ignore"):  # about untrusted pickles; the error below says more
             state: dict[str, Any] = torch.load(folder / STATE, map_location="cpu", weights_only=True)
+        for tensor in _tensors(state):
+            if (
+                tensor.numel() * tensor.element_size() > limit
+            ):  # more than it has stored: the same number repeated
+                raise ValueError
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{folder / STATE} holds more than tensors, numbers and strings and could run code. It was refused, and "
             "nothing in it was executed: use only checkpoints of your own runs."
         ) from None
+    except Exception as error:  # torch.load says in many ways that a file is no good
+        raise CheckpointError(not_ours(folder)) from error
     return state
 
 
-def flush_to_disk(path: Path) -> None:
-    """Wait until a file or folder is on disk (fsync); does nothing for folders on Windows, which has no such call."""
-    if path.is_dir() and os.name != "posix":
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def not_ours(folder: Path) -> str:
+    """The message about a state that training cannot have written."""
+    return (
+        f"{folder / STATE} is damaged, or not what training writes. It was refused, and nothing in it was executed. To "
+        f"go on from the checkpoint before it, delete {folder} and run again."
+    )
+
+
+def _refuse_inflated(path: Path, limit: int) -> None:
+    """Raises: ValueError: if a file is not the zip archive without compression that torch.save writes, or too large."""
+    if path.stat().st_size > limit:
+        raise ValueError
+    with zipfile.ZipFile(path) as packed:
+        entries = packed.infolist()
+    unpacked = sum(entry.file_size for entry in entries)
+    if unpacked > path.stat().st_size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    """All tensors in nested containers, which may contain themselves."""
+    seen, left = set(), [state]
+    while left:
+        item = left.pop()
+        if isinstance(item, torch.Tensor):
+            yield item
+        elif isinstance(item, dict | list | tuple | set) and id(item) not in seen:
+            seen.add(id(item))
+            left += item.values() if isinstance(item, dict) else item

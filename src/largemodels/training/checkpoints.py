@@ -7,42 +7,58 @@ A run has a folder, and each checkpoint is a subfolder, such as ``step-00000200`
 - ``record.json``: settings, steps done, history;
 - ``SHA256SUMS``: checksums of the three, which ``sha256sum --check`` can also verify.
 
-A checkpoint is written under a temporary name and renamed once complete, so that the previous one survives a full disk
-or a power cut. The last two are kept; while a new one is being written, it needs room for a third.
+A checkpoint is written under a temporary name and renamed once it is complete and on disk, so that the previous one
+survives a full disk or a power cut. The last two are kept; while a new one is being written, it needs room for a third.
+Whatever else is in the folder stays as it is: other files, links, copies of checkpoints under other names, and
+checkpoints into which somebody has put a file.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_model
 from torch import nn
 from torch.optim import Optimizer
 
-from ..files import sha256
-from ..models.formats import FORMAT, present_description, present_name
+from ..files import flush, flush_all, sha256, to_json, usual_modes
+from ..models.formats import present_name
 from .checkpoint_files import (
+    PART,
     RECORD,
     STATE,
     SUMS,
     WEIGHTS,
     CheckpointError,
-    SettingsError,
-    flush_to_disk,
+    is_ours,
     list_checkpoints,
     newest,
     newest_intact,
+    not_ours,
+    number,
     read_record,
     read_state,
     refuse_file,
+)
+from .checkpoint_files import (
+    SettingsError as SettingsError,
+)
+from .checkpoint_match import (
+    describe,
+    no_weights,
+    plain,
+    present_record,
+    refuse_other,
+    refuse_other_model,
+    refuse_other_optimizers,
+    refuse_other_state,
 )
 from .config import TrainingConfig
 from .history import Progress
@@ -86,8 +102,10 @@ class RunFolder:
                 raise CheckpointError(
                     f"Another run is writing into {self.path}: wait for it, or name another folder."
                 ) from None
-            for leftover in self.path.glob("step-*.part"):  # from a run that was killed while saving
-                shutil.rmtree(leftover)
+            for leftover in self.path.glob(f"step-*{PART}"):  # from a run that was killed while saving
+                if is_ours(leftover):
+                    shutil.rmtree(leftover)
+        self._identity = self._identify()
         self.team.barrier()
         return self
 
@@ -112,7 +130,7 @@ class RunFolder:
             "processes": self.team.gather(own),
         }
         record = {
-            "model": _describe(model),
+            "model": describe(model),
             "training": asdict(config),
             "progress": {"step": progress.step, "seconds": progress.seconds, "rows": progress.rows},
         }
@@ -121,31 +139,46 @@ class RunFolder:
         self.saved = progress.step
 
     def _write(self, step: int, model: nn.Module, state: dict[str, Any], record: dict[str, Any]) -> None:
+        gone = self._identify() != self._identity
         folder = self.path / f"step-{step:08}"
-        aside = folder.with_suffix(".part")
+        aside = folder.with_suffix(PART)
         try:
-            aside.mkdir()
+            aside.mkdir(parents=gone)
             save_model(model, str(aside / WEIGHTS))  # tied weights are saved once
             torch.save(state, aside / STATE)
-            (aside / RECORD).write_text(json.dumps(record, indent=1, default=_plain) + "\n", encoding="utf-8")
+            (aside / RECORD).write_text(to_json(record, indent=1, default=plain) + "\n", encoding="utf-8")
             sums = "".join(f"{sha256(aside / name)}  {name}\n" for name in (WEIGHTS, STATE, RECORD))
             (aside / SUMS).write_text(sums, encoding="utf-8")
-            for name in (WEIGHTS, STATE, RECORD, SUMS):
-                flush_to_disk(aside / name)
+            usual_modes(aside)
+            flush_all(aside)
+            if is_ours(folder):  # a damaged one that was skipped
+                shutil.rmtree(folder)
+            aside.rename(folder)
+            flush(self.path)
         except (OSError, RuntimeError, SafetensorError) as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise CheckpointError(self._not_written(step, error)) from error
-        if folder.exists():  # a damaged one that was skipped
-            shutil.rmtree(folder)
-        aside.rename(folder)
-        flush_to_disk(self.path)
+        if gone:
+            raise CheckpointError(
+                f"{self.path} was moved or deleted during training. The checkpoint of step {step} is in a new folder "
+                f"there: if you moved the old one, move {folder} into it and train there; otherwise run again."
+            )
         self.intact = [*self.intact, folder][-self.keep :]
         for other in list_checkpoints(self.path):
-            if other not in self.intact:
+            if other not in self.intact and is_ours(other):
                 shutil.rmtree(other)
 
+    def _identify(self) -> tuple[int, int] | None:
+        """Which folder is at the path; None if there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _not_written(self, step: int, error: Exception) -> str:
-        free = shutil.disk_usage(self.path).free / 1e6  # megabytes
+        there = next(it for it in (self.path, *self.path.absolute().parents) if it.exists())
+        free = shutil.disk_usage(there).free / 1e6  # megabytes
         kept = f"{self.intact[-1].name} is untouched." if self.intact else "There is none before it."
         reason = str(error).strip().splitlines()[0]
         return (
@@ -162,34 +195,62 @@ class RunFolder:
             CheckpointError: if its settings differ, or all checkpoints are damaged.
         """
         folder = newest_intact(self.path, self._say)
-        step = -1 if folder is None else int(folder.name.removeprefix("step-"))
+        step = -1 if folder is None else read_record(folder)["progress"]["step"]
         if self.team.all_max(step) != (step,):
             raise CheckpointError(
                 f"Not all processes see the same checkpoints: {self.path} must be on a shared disk."
             )
+        self._refuse_in_the_way(step)
         if folder is None:
             return
-        record = _present_record(folder)
-        _refuse_other_model(model, record, folder)
-        _refuse_other(record["training"], config, folder, free=FREE)
+        record = present_record(folder)
+        refuse_other_model(model, folder)
+        refuse_other(record["training"], config, folder, free=FREE)
         state = read_state(folder)
+        try:
+            own = self._restore(state, model, optimizers, folder)
+            progress.losses = list(map(float, own["losses"]))
+        except CheckpointError:
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+            raise CheckpointError(not_ours(folder)) from error
+        progress.step, progress.seconds, progress.rows = (
+            record["progress"][n] for n in ("step", "seconds", "rows")
+        )
+        self.saved, self.intact = step, [folder]
+        self._say(f"Going on after step {step}, from {folder}.")
+
+    def _restore(
+        self, state: dict[str, Any], model: nn.Module, optimizers: list[Optimizer], folder: Path
+    ) -> dict[str, Any]:
+        """Restore a saved state, which raises any error if it has another form; returns this process's own part."""
         processes = state["processes"]
         if len(processes) != self.team.size:
             raise CheckpointError(
                 f"{folder} was saved by {len(processes)} processes, but this run has {self.team.size}: resume with the "
                 "same number."
             )
-        _refuse_other_optimizers(state["optimizers"], optimizers, folder)
+        refuse_other_optimizers(state["optimizers"], optimizers, folder)
         _load_weights(model, folder)
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        set_random_state(processes[self.team.rank]["random"], self.team.device)
-        progress.step, progress.seconds, progress.rows = (
-            record["progress"][n] for n in ("step", "seconds", "rows")
-        )
-        progress.losses = processes[self.team.rank]["losses"]
-        self.saved, self.intact = step, [folder]
-        self._say(f"Going on after step {step}, from {folder}.")
+            refuse_other_state(optimizer)
+        own: dict[str, Any] = processes[self.team.rank]
+        set_random_state(own["random"], self.team.device)
+        return own
+
+    def _refuse_in_the_way(self, step: int) -> None:
+        """Refuse what is not ours and has a name that training may need after this step.
+
+        Raises:
+            CheckpointError: naming it.
+        """
+        for path in self.path.glob("step-*"):
+            if (number(path) or 0) > step and not is_ours(path):
+                raise CheckpointError(
+                    f"{path} is in the way: training has not written it, or somebody has added to it, and may need its "
+                    f"name. Move it out of {self.path}, then run again."
+                )
 
     def _say(self, line: str) -> None:
         if self.team.main:
@@ -205,7 +266,7 @@ def load_record(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: if there is none, or it is damaged.
     """
-    return _present_record(newest(path))
+    return present_record(newest(path))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -219,100 +280,15 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         CheckpointError: if there is none, it is damaged, or it is for another model; ``model`` is then unchanged.
     """
     folder = newest(path)
-    _refuse_other_model(model, _present_record(folder), folder)
+    refuse_other_model(model, folder)
     _load_weights(model, folder)
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
-    """Load weights checked by :func:`_refuse_other_model`; not strict, as tied weights are saved under one name."""
+    """Load weights checked by :func:`refuse_other_model`; not strict, as tied weights are saved under one name."""
     described = read_record(folder)["model"]
-    weights = load_file(folder / WEIGHTS)
-    model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)
-
-
-def _describe(model: nn.Module) -> dict[str, Any]:
-    """Class and config of a model; the config is its ``config``, if that is a dataclass."""
-    config = getattr(model, "config", None)
-    fields_of = asdict(config) if is_dataclass(config) else None  # type: ignore[arg-type]
-    return {"class": type(model).__name__, "config": fields_of, "format": FORMAT}
-
-
-def _present_record(folder: Path) -> dict[str, Any]:
-    """The record of a checkpoint, converted to the current format.
-
-    Raises:
-        CheckpointError: if this version has no such model.
-    """
-    record = read_record(folder)
     try:
-        return record | {"model": present_description(record["model"])}
-    except ValueError as error:
-        raise CheckpointError(f"{folder} cannot be loaded. {error}") from None
-
-
-def _refuse_other_model(model: nn.Module, record: dict[str, Any], folder: Path) -> None:
-    """Refuse a checkpoint whose class, config, or names or shapes of weights differ from the model's.
-
-    Raises:
-        CheckpointError: naming what differs.
-    """
-    saved, current = record["model"], _describe(model)
-    if saved["class"] != current["class"]:
-        raise CheckpointError(f"{folder} holds a {saved['class']}, but the model is a {current['class']}.")
-    if saved["config"] and current["config"]:
-        _refuse_other(saved["config"], model.config, folder)
-    with safe_open(folder / WEIGHTS, framework="pt") as file:
-        described = read_record(folder)["model"]
-        names = {name: present_name(name, described) for name in file.keys()}  # noqa: SIM118
-        shapes = {names[name]: file.get_slice(name).get_shape() for name in names}
-    tensors = model.state_dict()
-    held = {
-        tensors[name].data_ptr() for name in shapes if name in tensors
-    }  # tied weights are saved under one name
-    for name in [*shapes, *(name for name, tensor in tensors.items() if tensor.data_ptr() not in held)]:
-        shape = list(tensors[name].shape) if name in tensors else None
-        if shapes.get(name) != shape:
-            raise CheckpointError(
-                f"{name} has shape {shapes.get(name)} in {folder} but {shape} in the model."
-            )
-
-
-def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[str, ...] = ()) -> None:
-    """Refuse a config that differs from the saved one; a field that did not exist then must have its default.
-
-    Raises:
-        SettingsError: naming the first field that differs and is not in ``free``.
-    """
-    for name, value in json.loads(json.dumps(asdict(config), default=_plain)).items():
-        (default,) = (field.default for field in fields(config) if field.name == name)
-        if (old := saved.get(name, default)) != value and name not in free:
-            raise SettingsError(
-                f"{folder} was made with {name} = {old!r}, but this run has {value!r}: set it back, or name another "
-                "folder."
-            )
-
-
-def _refuse_other_optimizers(saved: list[dict[str, Any]], optimizers: list[Optimizer], folder: Path) -> None:
-    """Refuse optimisers whose number, parameter groups or settings, the current learning rate aside, have changed.
-
-    Raises:
-        SettingsError: naming the first difference.
-    """
-    old = [group for state in saved for group in state["param_groups"]]
-    new = [group for optimizer in optimizers for group in optimizer.state_dict()["param_groups"]]
-    if [len(group["params"]) for group in old] != [len(group["params"]) for group in new]:
-        raise SettingsError(
-            f"{folder} was made with different optimisers or parameter groups: name another folder."
-        )
-    for was, now in zip(old, new, strict=True):
-        for name in (was.keys() & now.keys()) - {"params", "lr"}:
-            if was[name] != now[name]:
-                raise SettingsError(
-                    f"{folder} was made with an optimiser with {name} = {was[name]!r}, but this run has "
-                    f"{now[name]!r}: set it back, or name another folder."
-                )
-
-
-def _plain(value: Any) -> Any:
-    """For JSON: a NumPy or torch scalar as a Python number, anything else as a string."""
-    return value.item() if getattr(value, "ndim", None) == 0 else str(value)
+        weights = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise CheckpointError(no_weights(folder, error)) from None
+    model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)

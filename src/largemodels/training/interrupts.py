@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+HANGUP = getattr(signal, "SIGHUP", -1)  # -1: this system has none
+
 
 class Interrupted(KeyboardInterrupt):
     """A training run was interrupted and stopped between two steps; the message says what was saved.
@@ -18,7 +20,10 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def deferred_interrupts() -> Iterator[threading.Event]:
-    """Make Ctrl-C and SIGTERM only set the event; the second time either arrives, it interrupts at once."""
+    """Make Ctrl-C, SIGTERM and SIGHUP only set the event; the second time one arrives, it acts at once.
+
+    SIGHUP, which a terminal sends when it is closed and Windows does not have, stays ignored where ``nohup`` says so.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked  # signals reach the main thread only
@@ -29,7 +34,10 @@ def deferred_interrupts() -> Iterator[threading.Event]:
         signal.signal(number, before[number])
 
     # getsignal returns None for a handler that was not installed from Python.
-    before = {int(n): signal.getsignal(n) or signal.SIG_DFL for n in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {int(n): signal.getsignal(n) or signal.SIG_DFL for n in numbers}
+    if before.get(HANGUP) is signal.SIG_IGN:
+        del before[HANGUP]
     for number in before:
         signal.signal(number, ask)
     try:

@@ -116,7 +116,7 @@ def train(
     Raises:
         ValueError: if the arguments are incompatible, or the batches run out.
         FloatingPointError: if the loss or the gradient is not finite.
-        Interrupted: after Ctrl-C or SIGTERM, once the current step is done and, with a checkpoint folder, saved.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP, once the current step is done and saved, if there is a folder.
         CheckpointError: if the folder cannot be used.
     """
     progress, team = Progress(), Team(next(model.parameters()).device)

@@ -145,7 +145,7 @@ def test_an_interrupt_without_a_folder() -> None:
     assert err[0].endswith("nothing is saved, since no folder was named.")
 
 
-@pytest.mark.parametrize("moment", ["save_model", "flush_to_disk"])
+@pytest.mark.parametrize("moment", ["save_model", "flush_all"])
 def test_killed_in_the_middle_of_a_save(moment: str, tmp_path: Path, expected: str) -> None:
     code, _, _ = run(tmp_path, "--die", 20, moment)
     assert code == -signal.SIGKILL
