@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 from largemodels.book import provenance
 from largemodels.book.claims import MARK, claim_line
+from largemodels.files import from_json, to_json
 from tools import notebooks, pins, studies
 from tools.notebooks import ROOT, tags, where
 
@@ -43,7 +44,7 @@ def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
     if not file.exists():
         return None
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = from_json(file.read_text(encoding="utf-8"))
     except ValueError:
         record = None
     wrong = _wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
@@ -67,7 +68,7 @@ def write(chapter: str, record: dict[str, Any], root: Path = ROOT) -> None:
     """Write a chapter's record."""
     file = path(chapter, root)
     file.parent.mkdir(parents=True, exist_ok=True)
-    notebooks.replace(file, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    notebooks.replace(file, to_json(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def load_all(root: Path = ROOT) -> dict[str, dict[str, Any]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from largemodels.book import studies as library
+from largemodels.files import from_json
 from tools import pins
 from tools.notebooks import ROOT, chapters
 
@@ -23,7 +23,7 @@ def names(root: Path = ROOT) -> list[str]:
 def load(name: str, root: Path = ROOT) -> dict[str, Any] | None:
     """A study's file, None where there is none that can be read."""
     try:
-        stored: dict[str, Any] = json.loads((root / "data" / "studies" / f"{name}.json").read_text("utf-8"))
+        stored: dict[str, Any] = from_json((root / "data" / "studies" / f"{name}.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return stored

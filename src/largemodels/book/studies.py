@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..files import aside, sha256
+from ..files import aside, flush, from_json, sha256, to_json
 from ..paths import data_root, library_root
 from . import provenance, recompute
 from .journal import note
@@ -146,6 +146,7 @@ class Study:
         kept = {name: it for done in self._done for name, it in done.get("kept", {}).items()}
         for name in kept:
             self._beside(name).replace(_weights_path(self.name, name))
+            flush(_weights_path(self.name, name).parent)
         stored = {
             "study": self.name,
             "executed": date.today().isoformat(),
@@ -192,7 +193,7 @@ def _weights_path(study: str, name: str) -> Path:
 def store(name: str, stored: dict[str, Any]) -> None:
     """Write a study's file, under a temporary name that is then moved into place."""
     last = {key: stored[key] for key in ("seconds", "rows") if key in stored}  # long, so at the end
-    text = json.dumps({key: value for key, value in stored.items() if key not in last} | last, indent=1)
+    text = to_json({key: value for key, value in stored.items() if key not in last} | last, indent=1)
     with aside(path(name)) as place:
         place.write_text(text + "\n", encoding="utf-8")
 
@@ -206,7 +207,7 @@ def read(name: str) -> dict[str, Any]:
     if not path(name).exists():
         raise StudyError(f"The study {name} has not been run. Run: make study NAME={name}")
     try:
-        stored: dict[str, Any] = json.loads(path(name).read_text(encoding="utf-8"))
+        stored: dict[str, Any] = from_json(path(name).read_text(encoding="utf-8"))
         whole = "rows" in stored and {"library", "script"} <= stored["hashes"].keys()
     except (ValueError, KeyError, TypeError):
         whole = False
