@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from ..files import from_json, sha256
 
@@ -80,10 +81,10 @@ def newest_intact(path: Path, say: Callable[[str], None]) -> Path | None:
 
 
 def verify(folder: Path) -> None:
-    """Compare the files of a checkpoint with their checksums, and read its record.
+    """Compare the files of a checkpoint with their checksums, and read its record and the header of its weights.
 
     Raises:
-        CheckpointError: if one is missing, empty or has changed, or the record is not one.
+        CheckpointError: if one is missing, empty or has changed, or holds something else.
     """
     try:
         if not (folder / SUMS).is_file():  # reading a pipe would never end
@@ -101,6 +102,11 @@ def verify(folder: Path) -> None:
         if not (folder / name).stat().st_size:
             raise CheckpointError(f"{folder} is damaged: {name} is empty.")
     read_record(folder)
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt"):
+            pass
+    except SafetensorError:
+        raise CheckpointError(f"{folder} is damaged: {WEIGHTS} does not hold weights.") from None
 
 
 def number(path: Path) -> int | None:

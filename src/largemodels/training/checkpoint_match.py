@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
 from torch.optim import Optimizer
 
@@ -41,23 +41,15 @@ def present_record(folder: Path) -> dict[str, Any]:
 def saved_shapes(folder: Path) -> dict[str, list[int]]:
     """Shapes of the weights in a checkpoint by their current names; only the file's header is read.
 
-    Raises:
-        CheckpointError: if the file does not hold weights.
+    Args:
+        folder: of a checkpoint that :func:`.checkpoint_files.verify` has accepted.
     """
     described = read_record(folder)["model"]
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            return {
-                present_name(name, described): file.get_slice(name).get_shape()
-                for name in file.keys()  # noqa: SIM118
-            }
-    except SafetensorError as error:
-        raise CheckpointError(no_weights(folder, error)) from None
-
-
-def no_weights(folder: Path, error: Exception) -> str:
-    """The message about a file of weights that cannot be read."""
-    return f"{folder} is damaged: {WEIGHTS} does not hold weights ({error})."
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        return {
+            present_name(name, described): file.get_slice(name).get_shape()
+            for name in file.keys()  # noqa: SIM118
+        }
 
 
 def refuse_other_model(model: nn.Module, folder: Path) -> None:

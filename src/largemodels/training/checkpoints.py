@@ -52,7 +52,6 @@ from .checkpoint_files import (
 )
 from .checkpoint_match import (
     describe,
-    no_weights,
     plain,
     present_record,
     refuse_other,
@@ -287,8 +286,5 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 def _load_weights(model: nn.Module, folder: Path) -> None:
     """Load weights checked by :func:`refuse_other_model`; not strict, as tied weights are saved under one name."""
     described = read_record(folder)["model"]
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise CheckpointError(no_weights(folder, error)) from None
+    weights = load_file(folder / WEIGHTS)
     model.load_state_dict({present_name(name, described): w for name, w in weights.items()}, strict=False)

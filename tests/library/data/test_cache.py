@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from largemodels.data import cache
 from largemodels.data.cache import SUMS, made_once
 from largemodels.data.checks import DataError
+from largemodels.data.registry import files
+from tests.library import processes
 
 
 def made(folder: Path) -> Path:
@@ -43,9 +46,30 @@ def test_what_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         made_once(folder, interrupted, "the model")
     assert not folder.exists()
-    (tmp_path / "model.aside").mkdir()
-    (tmp_path / "model.aside" / "old").touch()  # as by a process that was killed
     assert {path.name for path in made(folder).iterdir()} == {"model", SUMS}
+
+
+def test_what_a_killed_process_has_left_goes_when_data_is_next_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever in the cache it is, and whatever is read: a conversion that was killed may never be asked for again."""
+    monkeypatch.setattr(cache, "cache_root", lambda: tmp_path)
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from largemodels.data.cache import made_once\n"
+        "def make(place):\n"
+        "    (place / 'model').write_bytes(b'half of the w')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "made_once(pathlib.Path(sys.argv[1]), make, 'the model')\n"
+    )
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    kept = made(tmp_path / "data" / "plays" / "1.0")
+    for folder in ("model", "data/letters/2.0"):
+        assert processes.run(tmp_path / "program.py", tmp_path / folder).returncode == -9
+    assert len(list(tmp_path.rglob("*.aside"))) == 2
+    files("shakespeare")
+    assert not list(tmp_path.rglob("*.aside*"))
+    assert {path.name for path in kept.iterdir()} == {"model", SUMS}
 
 
 def test_two_processes_make_it_once(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_the_loss_becomes_nan(tmp_path: Path) -> None:
     assert all(tensor.isfinite().all() for tensor in weights.values())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_saves_and_ends_with_130(number: int, tmp_path: Path, expected: str) -> None:
     process = start(tmp_path, "--delay", 0.05)
     for line in process.stdout:
@@ -133,6 +133,15 @@ def test_an_interrupt_saves_and_ends_with_130(number: int, tmp_path: Path, expec
     step = int(line.split()[3].rstrip(":"))
     assert step in (13, 14, 15)
     assert run(tmp_path)[1] == [*map(str, range(step, 30)), expected]  # not one step is lost
+
+
+def test_a_closed_terminal_is_ignored_under_nohup(tmp_path: Path, expected: str) -> None:
+    process = start(tmp_path, "--delay", 0.02, "--nohup")
+    process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    code, out, err = ended(process)
+    assert (code, err) == (0, [])
+    assert out[-1] == expected
 
 
 def test_an_interrupt_without_a_folder() -> None:

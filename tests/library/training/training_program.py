@@ -103,8 +103,11 @@ def main() -> None:
     parser.add_argument("--die", nargs=2, metavar=("STEP", "MOMENT"))
     parser.add_argument("--history", type=Path)
     parser.add_argument("--sharded", action="store_true")
+    parser.add_argument("--nohup", action="store_true")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.nohup:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if asked.sharded:
         training.Team = ShardedTeam  # type: ignore[misc]
     if asked.die:
