@@ -18,8 +18,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from filelock import FileLock
-
 _LOCK = re.compile(r".+\.[0-9a-f]{8}\.aside\.lock")
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -33,6 +31,8 @@ def aside(path: Path | str) -> Iterator[Path]:
     :func:`clean` in the same folder deletes it. Several processes may write the same file: the last one wins. A folder
     replaces nothing but an empty folder. Missing parent folders are created.
     """
+    from filelock import FileLock
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     clean(path.parent)
@@ -56,6 +56,8 @@ def aside(path: Path | str) -> Iterator[Path]:
 
 def clean(folder: Path) -> None:
     """Delete what killed processes have left in a folder by :func:`aside`, nothing that a process still writes."""
+    from filelock import FileLock
+
     for lock in folder.glob("*.aside.lock"):
         if _LOCK.fullmatch(lock.name):
             with suppress(OSError, NotImplementedError):  # also if the lock is taken

@@ -74,15 +74,21 @@ def one_line(error: BaseException) -> str:
 
 
 def bomb(state: Path) -> None:
-    """Compressed zeros, a gigabyte of them."""
-    with zipfile.ZipFile(state) as old:
-        held = {name: old.read(name) for name in old.namelist()}
-    with zipfile.ZipFile(state, "w", zipfile.ZIP_DEFLATED) as new:
-        for name, data in held.items():
-            new.writestr(name, data)
-        with new.open("archive/data/99", "w") as file:
-            for _ in range(1024):
-                file.write(bytes(2**20))
+    """Compressed zeros, half a gigabyte of them, as a running mean."""
+    held = torch.load(state, weights_only=True)
+    next(iter(held["optimizers"][0]["state"].values()))["exp_avg"] = torch.empty(2**29, dtype=torch.int8)
+    with torch.serialization.skip_data():  # which leaves holes in the file
+        torch.save(held, state)
+    large = state.rename(state.with_suffix(".large"))
+    with zipfile.ZipFile(large) as old, zipfile.ZipFile(state, "w", zipfile.ZIP_DEFLATED) as new:
+        for entry in old.infolist():
+            with new.open(entry.filename, "w") as file:
+                if "/data/" not in entry.filename:
+                    file.write(old.read(entry.filename))
+                    continue
+                for start in range(0, entry.file_size, 2**20):
+                    file.write(bytes(min(2**20, entry.file_size - start)))
+    large.unlink()
 
 
 def sparse(state: Path) -> None:
