@@ -21,7 +21,7 @@ from filelock import FileLock
 from ..data.batches import batches
 from ..data.text import Corpus, shakespeare, text_files, wikipedia
 from ..data.tokens import read_header, read_tokens, write_tokens
-from ..files import aside
+from ..files import aside, from_json
 from ..models.checks import at_least
 from ..models.gpt import GPT, GPTConfig
 from ..models.presets import preset
@@ -203,7 +203,7 @@ def load_settings(folder: Path | str) -> RunSettings:
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
-        return RunSettings(**json.loads(path.read_text(encoding="utf-8")))
+        return RunSettings(**from_json(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} cannot be read ({error}): name another folder.") from None
 

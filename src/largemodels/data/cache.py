@@ -12,7 +12,7 @@ import platformdirs
 from filelock import FileLock
 
 from .. import files
-from .checks import check
+from .checks import DataError, check
 
 SUMS = "sha256.json"  # beside the files that made_once() created: SHA-256 by file name
 
@@ -69,6 +69,11 @@ def made_once(folder: Path, make: Callable[[Path], object], what: str) -> Path:
                 make(place)
                 sums = {path.name: files.sha256(path) for path in sorted(place.iterdir())}
                 (place / SUMS).write_text(json.dumps(sums, indent=2), encoding="utf-8")
-    for name, checksum in json.loads((folder / SUMS).read_text(encoding="utf-8")).items():
-        check(folder / name, checksum, what, f"Delete the folder {folder} and call again.")
+    again = f"Delete the folder {folder} and call again."
+    try:
+        sums = dict(files.from_json((folder / SUMS).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        raise DataError(f"{SUMS} of {what} is missing or damaged. {again}") from None
+    for name, checksum in sums.items():
+        check(folder / name, checksum, what, again)
     return folder

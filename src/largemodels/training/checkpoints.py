@@ -180,6 +180,11 @@ class RunFolder:
         free = shutil.disk_usage(there).free / 1e6  # megabytes
         kept = f"{self.intact[-1].name} is untouched." if self.intact else "There is none before it."
         reason = str(error).strip().splitlines()[0]
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            return (
+                f"The checkpoint of step {step} could not be written to {self.path}, where something else has its name "
+                f"({reason}). {kept} Move that elsewhere and run again."
+            )
         return (
             f"The checkpoint of step {step} could not be written to {self.path}, where {free:,.1f} MB are free "
             f"({reason}). {kept} Make room and run again."

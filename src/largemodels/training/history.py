@@ -103,5 +103,8 @@ class Progress:
         """
         if self.rows and name not in self.rows[-1]:
             raise ValueError(f"patience watches {name!r}, but evaluate returns no such value.")
-        values = [math.inf if math.isnan(row[name]) else row[name] for row in self.rows]
+        found = [
+            row.get(name, math.nan) for row in self.rows
+        ]  # before a resumption, something else may have been measured
+        values = [math.inf if math.isnan(value) else value for value in found]
         return len(values) - 1 - values.index(min(values)) if values else 0

@@ -35,6 +35,12 @@ def test_a_damaged_and_a_missing_file_are_named(tmp_path: Path) -> None:
     (folder / "model").unlink()
     with pytest.raises(DataError, match="model is missing from the model"):
         made(folder)
+    for text in ("[1]", "{", "[" * 100_000):
+        (folder / SUMS).write_text(text)
+        with pytest.raises(
+            DataError, match=r"json of the model is missing or damaged. Delete the folder .*model and call"
+        ):
+            made(folder)
 
 
 def test_what_is_interrupted_leaves_nothing(tmp_path: Path) -> None:

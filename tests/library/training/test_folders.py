@@ -21,6 +21,7 @@ from largemodels.training import checkpoint_files, checkpoints
 from largemodels.training.checkpoint_files import CheckpointError
 from largemodels.training.checkpoints import load_record, load_weights
 from largemodels.training.config import TrainingConfig
+from largemodels.training.history import Progress
 from largemodels.training.loop import train
 
 from . import training_program as program
@@ -155,6 +156,18 @@ def test_what_is_in_the_way_is_named_before_anything_is_trained(kind: str, tmp_p
     assert trained(tmp_path) == trained(None)
 
 
+def test_what_comes_in_the_way_during_training_stays(tmp_path: Path) -> None:
+    path = tmp_path / "step-00000009"
+    with pytest.raises(
+        CheckpointError, match=r"of step 9 could not be written .* where something else has its name"
+    ) as told:
+        trained(tmp_path, at=7, act=path.touch)
+    assert str(told.value).endswith("step-00000006 is untouched. Move that elsewhere and run again.")
+    assert path.is_file()
+    path.unlink()
+    assert trained(tmp_path) == trained(None)
+
+
 def test_a_copy_can_be_opened_under_any_name(tmp_path: Path) -> None:
     interrupted(tmp_path, 8)
     copy = Path(shutil.copytree(tmp_path / "step-00000003", tmp_path / "step-00000003-backup"))
@@ -257,3 +270,8 @@ def test_an_error_in_an_evaluation_leaves_the_modes_as_they_were() -> None:
     assert seen == [False]
     assert [module.training for module in model.modules()] == before
     assert isinstance(model, nn.Module)
+
+
+def test_patience_with_rows_from_before_its_value_was_measured() -> None:
+    progress = Progress(rows=[{"step": 0}, {"step": 1, "error": 2.0}, {"step": 2, "error": 3.0}])
+    assert progress.rows_since_best("error") == 1
