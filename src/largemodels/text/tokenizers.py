@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -149,7 +150,7 @@ class ByteBPE:
         Raises:
             ValueError: if the text contains an unpaired surrogate, which cannot be encoded as UTF-8.
         """
-        return torch.tensor(self._fast.encode(_valid(text)).ids, dtype=torch.int64)
+        return torch.tensor(self._fast.encode(valid(text)).ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
         """The text of a sequence of tokens ``(time,)``; an incomplete character becomes U+FFFD, �."""
@@ -193,7 +194,7 @@ class TransformersTokenizer:
         Raises:
             ValueError: if the text contains an unpaired surrogate.
         """
-        ids = self.inner.encode(_valid(text), add_special_tokens=False, split_special_tokens=True)
+        ids = self.inner.encode(valid(text), add_special_tokens=False, split_special_tokens=True)
         return torch.tensor(ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
@@ -254,7 +255,7 @@ def fingerprint(tokenizer: Tokenizer) -> str:
     return hashlib.sha256(stored.encode()).hexdigest()[:16]
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """The text, if it can be encoded as UTF-8."""
     try:
         text.encode("utf-8")
@@ -271,8 +272,9 @@ def _integers(tokens: Tensor | Sequence[int], vocab_size: int) -> list[int]:
 
     Raises:
         ValueError: if one is outside the vocabulary.
+        TypeError: if one is not an integer.
     """
-    integers = tokens.tolist() if isinstance(tokens, Tensor) else [int(token) for token in tokens]
+    integers = [index(token) for token in (tokens.tolist() if isinstance(tokens, Tensor) else tokens)]
     if integers and not 0 <= min(integers) <= max(integers) < vocab_size:
         wrong = next(token for token in integers if not 0 <= token < vocab_size)
         raise ValueError(f"There is no token {wrong}: the tokenizer has {vocab_size}.")

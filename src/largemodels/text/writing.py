@@ -7,6 +7,8 @@ held back; text once returned stays. And prompts of different lengths are padded
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,7 +19,7 @@ from .generation import beam_search, pad, steps
 from .incremental import IncrementalDecoder
 from .protocol import LanguageModel
 from .sampling import Sampling
-from .tokenizers import Tokenizer, TransformersTokenizer
+from .tokenizers import Tokenizer, TransformersTokenizer, valid
 
 
 def stream(
@@ -118,6 +120,8 @@ def likeliest(
 def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -> Tensor:
     """A conversation in the format of the model's chat template, up to the start of its next answer.
 
+    Only the template places control tokens: a marker such as ``<|im_end|>`` within a message is encoded as text.
+
     Args:
         tokenizer: of ``transformers``, with a chat template.
         messages: ``{"role": "user", "content": "Hello"}`` and so on; the other roles are "assistant" and "system".
@@ -126,14 +130,50 @@ def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -
         tokens, ``(time,)``.
 
     Raises:
-        ValueError: if the tokenizer has no chat template: its model was not trained for conversations.
+        ValueError: if the tokenizer has no chat template: its model was not trained for conversations. Or if a message
+            contains an unpaired surrogate.
     """
     if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
         raise ValueError(
             "This model only continues text; it was not trained to answer: use `largemodels generate`."
         )
-    ids = tokenizer.inner.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+    inner = tokenizer.inner
+    quoted, markers = _without_markers(messages, tokenizer)
+    text = inner.apply_chat_template(quoted, add_generation_prompt=True, tokenize=False)
+    ids: list[int] = []
+    for piece in re.split(f"([{''.join(markers)}])", text) if markers else [text]:
+        if piece in markers:
+            ids += tokenizer.encode(markers[piece]).tolist()
+        else:
+            ids += inner.encode(valid(piece), add_special_tokens=False)
     return torch.tensor(ids, dtype=torch.int64)
+
+
+def _without_markers(messages: Any, tokenizer: TransformersTokenizer) -> tuple[Any, dict[str, str]]:
+    """Messages with a character in place of each marker of a control token.
+
+    Returns:
+        the messages, and the markers by the characters that stand for them, which are for private use in Unicode and
+        occur neither in the messages nor in the template.
+    """
+    used = json.dumps([messages, tokenizer.inner.chat_template], ensure_ascii=False, default=str)
+    free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in used)
+    control = {token.content for token in tokenizer.inner.added_tokens_decoder.values() if token.special}
+    longest_first = sorted(control, key=len, reverse=True)  # one may contain another
+    markers = dict(zip(free, longest_first, strict=False))
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, str):
+            for character, marker in markers.items():
+                value = value.replace(marker, character)
+            return value
+        if isinstance(value, list | tuple):
+            return [replaced(some) for some in value]
+        if isinstance(value, dict):
+            return {key: replaced(some) for key, some in value.items()}
+        return value
+
+    return replaced(messages), markers
 
 
 class _Text:
