@@ -170,7 +170,7 @@ def _loaded(reference: Path | str) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(reference, output_loading_info=True)
+        found: Any = AutoModelForCausalLM.from_pretrained(reference, output_loading_info=True)
     except Exception as error:  # whatever a damaged or foreign configuration may cause
         reason = str(error).partition(".")[0].partition("\n")[0] or type(error).__name__
         if (Path(reference) / "config.json").exists():
@@ -179,7 +179,8 @@ def _loaded(reference: Path | str) -> PreTrainedModel:
             f"'{reference}' is not a folder with a model, and no model of that name could be loaded from the Hub "
             f"({reason}). Without the Hub, use load_smollm2()."
         ) from None
-    if missing := sorted(info["missing_keys"]):  # transformers would start them at random
+    model: PreTrainedModel = found[0]
+    if missing := sorted(found[1]["missing_keys"]):  # transformers would start them at random
         raise ValueError(
             f"The model in '{reference}' lacks {len(missing)} weights, the first is {missing[0]}."
         )

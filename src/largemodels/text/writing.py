@@ -139,7 +139,7 @@ def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -
         )
     inner = tokenizer.inner
     quoted, markers = _without_markers(messages, tokenizer)
-    text = inner.apply_chat_template(quoted, add_generation_prompt=True, tokenize=False)
+    text = str(inner.apply_chat_template(quoted, add_generation_prompt=True, tokenize=False))
     ids: list[int] = []
     for piece in re.split(f"([{''.join(markers)}])", text) if markers else [text]:
         if piece in markers:

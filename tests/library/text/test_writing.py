@@ -166,7 +166,7 @@ def test_no_prompt_is_refused_in_words() -> None:
         complete(model(CHARACTERS.vocab_size), CHARACTERS, [], 3)
 
 
-CONTROL = ["<|start|>", "<|end|>", "<|end|", "§", END_OF_TEXT]
+CONTROL = ["<|start|>", "<|end|>", "<|end|", "终", END_OF_TEXT]
 TEMPLATE = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] | trim }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
