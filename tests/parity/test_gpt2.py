@@ -234,6 +234,9 @@ def test_their_generate_writes_what_our_model_finds_likeliest() -> None:
     [
         ({"activation_function": "silu"}, "needs activation_function = 'gelu_new' or 'gelu' or .*has 'silu'"),
         ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
+        ({"embd_pdrop": 0.0}, r"needs embd_pdrop = 0\.1; this model has 0\.0"),
+        ({"attn_pdrop": 0.3}, r"needs attn_pdrop = 0\.1; this model has 0\.3"),
+        ({"resid_pdrop": 0.0}, r"needs embd_pdrop = 0\.0; this model has 0\.1"),
     ],
 )
 def test_what_our_gpt_has_not_is_refused(change: dict[str, object], message: str) -> None:
@@ -247,3 +250,22 @@ def test_what_they_have_not_is_refused(change: dict[str, object]) -> None:
     (field,) = change
     with pytest.raises(ValueError, match=f"with learned positions is known here that has {field}"):
         gpt_to_transformers(GPT(preset("gpt2", **sizes, **change)))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.2])
+def test_one_dropout_is_taken_over_to_all_places_and_back(p: float) -> None:
+    theirs = reference(embd_pdrop=p, attn_pdrop=p, resid_pdrop=p)
+    ours = gpt_from_transformers(theirs)
+    block = ours.blocks[1]
+    found = ours.dropout.p, block.attention.dropout, block.attention.output_dropout.p, block.mlp.dropout.p
+    assert found == (p, p, p, p)
+    back = gpt_to_transformers(ours).config
+    assert (back.embd_pdrop, back.attn_pdrop, back.resid_pdrop) == (p, p, p)
+
+
+def test_double_precision_is_kept_both_ways() -> None:
+    theirs = reference().double()
+    with torch.no_grad():
+        theirs.transformer.wte.weight += 1e-12 * torch.randn_like(theirs.transformer.wte.weight)
+    back = gpt_to_transformers(gpt_from_transformers(theirs))
+    assert all(torch.equal(a, b) for a, b in zip(back.parameters(), theirs.parameters(), strict=True))

@@ -208,6 +208,8 @@ def test_what_we_save_opens_there_and_here(changes: dict[str, object], tmp_path:
         (lambda: llama(hidden_act="gelu"), "needs hidden_act = 'silu'; this model has 'gelu'"),
         (lambda: llama(head_dim=12), "needs head_dim = 10; this model has 12"),
         (lambda: llama(mlp_bias=False), "attention_bias"),
+        (lambda: llama(attention_dropout=0.1), r"needs attention_dropout = 0\.0; this model has 0\.1"),
+        (lambda: qwen3(attention_dropout=0.1), r"needs attention_dropout = 0\.0; this model has 0\.1"),
         (
             lambda: llama(rope_parameters={"rope_type": "linear", "factor": 2.0, "rope_theta": 77.0}),
             "Rotary positions of type 'linear'",
@@ -226,3 +228,14 @@ def test_what_they_have_not_is_refused(change: dict[str, object]) -> None:
     (field,) = change
     with pytest.raises(ValueError, match=f"with rotary positions is known here that has {field}"):
         gpt_to_transformers(GPT(preset("smollm2-135m", **sizes, **change)))
+
+
+def test_the_advice_about_dropout_works(tmp_path: Path) -> None:
+    theirs = llama(attention_dropout=0.1)
+    theirs.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"from_pretrained\(…, attention_dropout=0\.0\)\.$"):
+        gpt_from_transformers(tmp_path)
+    ours = gpt_from_transformers(AutoModelForCausalLM.from_pretrained(tmp_path, attention_dropout=0.0))
+    tokens = torch.randint(37, (BATCH, TIME))
+    assert_close(ours(tokens), theirs(tokens).logits, rtol=1e-5, atol=1e-5)
+    assert gpt_to_transformers(ours).config.attention_dropout == 0

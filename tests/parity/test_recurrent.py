@@ -124,14 +124,33 @@ def test_the_two_share_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("ours", "theirs", "message"),
     [
-        (RNN, lambda: nn.RNN(3, 4, nonlinearity="relu")),
-        (RNN, lambda: nn.RNN(3, 4, bidirectional=True)),
-        (LSTM, lambda: nn.LSTM(3, 4, bias=False)),
-        (LSTM, lambda: nn.LSTM(3, 4, proj_size=2)),
+        (RNN, lambda: nn.RNN(3, 4, nonlinearity="relu"), "nonlinearity = 'tanh'; the reference has 'relu'"),
+        (RNN, lambda: nn.RNN(3, 4, bidirectional=True), "bidirectional = False; the reference has True"),
+        (RNN, lambda: nn.RNN(3, 4, 2, dropout=0.2), "dropout = 0; the reference has 0.2"),
+        (LSTM, lambda: nn.LSTM(3, 4, bias=False), "bias = True; the reference has False"),
+        (LSTM, lambda: nn.LSTM(3, 4, proj_size=2), "proj_size = 0; the reference has 2"),
+        (LSTM, lambda: nn.LSTM(3, 4, 2, dropout=0.3), "dropout = 0; the reference has 0.3"),
     ],
 )
-def test_what_ours_has_not_is_refused(ours, theirs) -> None:
-    with pytest.raises(ValueError, match="Only a unidirectional"):
+def test_what_ours_has_not_is_refused(ours, theirs, message: str) -> None:
+    with pytest.raises(ValueError, match=f"Ours needs {message}"):
         ours.from_torch(theirs())
+
+
+def test_the_advice_about_dropout_works() -> None:
+    theirs = nn.LSTM(3, 4, 2, dropout=0.3).eval()
+    with pytest.raises(ValueError, match="set it to 0 first"):
+        LSTM.from_torch(theirs)
+    theirs.dropout = 0
+    x = torch.randn(5, 2, 3)
+    assert_close(LSTM.from_torch(theirs)(x.transpose(0, 1))[0].transpose(0, 1), theirs(x)[0])
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(RNN, nn.RNN), (LSTM, nn.LSTM)])
+def test_precision_and_mode_are_kept(ours, theirs) -> None:
+    reference = theirs(3, 4, 2, batch_first=True).double().eval()
+    copy, x = ours.from_torch(reference), torch.randn(2, 5, 3, dtype=torch.float64)
+    assert not copy.training
+    assert_close(copy(x)[0], reference(x)[0], rtol=1e-12, atol=1e-12)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 
 def at_least(least: float, **values: float | None) -> None:
-    """Refuse values below ``least``; None means not given.
+    """Refuse values below ``least`` and NaN; None means not given.
 
     Raises:
         ValueError: naming the first such value.
     """
     for name, value in values.items():
-        if value is not None and value < least:
+        if value is not None and not value >= least:
             raise ValueError(f"{name} must be at least {least}, not {value}.")
 
 

@@ -25,10 +25,11 @@ def quantise(weight: Tensor) -> tuple[Tensor, Tensor]:
         weight: ``(rows, cols)``.
 
     Returns:
-        int8 values ``(rows, cols)`` and scales ``(rows,)``; their product is within half a scale of ``weight``.
+        int8 values ``(rows, cols)`` and float32 scales ``(rows,)``; their product is within half a scale of ``weight``.
     """
+    weight = weight.float()  # sixteen bits would round the largest of a row to 128, which wraps to -128
     scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
-    return (weight / scale[:, None]).round().to(torch.int8), scale
+    return (weight / scale[:, None]).round().to(torch.int8).contiguous(), scale
 
 
 class Int8Linear(nn.Module):
@@ -52,13 +53,14 @@ class Int8Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, in_features)`` to ``(…, out_features)``, in the dtype of ``x``."""
-        rows = x.reshape(-1, x.shape[-1]).bfloat16()
-        # The kernel reads sixteen numbers at a time, and past the end of a row whose width is not a multiple of 16.
-        if len(rows) <= FEW and rows.shape[-1] % 16 == 0:
+        rows = x.reshape(-1, x.shape[-1]).bfloat16().contiguous()
+        # The kernel reads rows that follow each other in memory, sixteen numbers at a time, and past the end of a row
+        # whose width is not a multiple of 16.
+        if 0 < len(rows) <= FEW and rows.shape[-1] % 16 == 0:
             y = torch._weight_int8pack_mm(rows, self.weight, self.scale)
         else:  # a prompt: compute-bound, not memory-bound, and bfloat16 computes faster
             y = F.linear(rows, self.weight.bfloat16()) * self.scale
-        y = y.to(x.dtype).view(*x.shape[:-1], -1)
+        y = y.to(x.dtype).view(*x.shape[:-1], len(self.scale))
         return y if self.bias is None else y + self.bias
 
 

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checks import at_least
-from .rnn import copy_layers
+from .rnn import copy_layers, refuse_other_features
 
 State = tuple[Tensor, Tensor]  # h and c
 
@@ -127,8 +127,7 @@ class LSTM(nn.Module):
         Raises:
             ValueError: if the reference has features that this network lacks.
         """
-        if reference.proj_size or reference.bidirectional or not reference.bias:
-            raise ValueError("Only a unidirectional LSTM with biases and no projection can be copied.")
+        refuse_other_features(reference, proj_size=0)
         ours = cls(LSTMConfig(reference.input_size, reference.hidden_size, reference.num_layers))
-        copy_layers(ours.layers, reference)
+        copy_layers(ours, ours.layers, reference)
         return ours

@@ -14,10 +14,14 @@ from torch import nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put the model into evaluation mode; on exit, even after an error, restore the mode of each module."""
+    """Put the model into evaluation mode; on exit, even after an error, restore the mode of each module.
+
+    Do not ``yield`` to a caller inside: a generator may be suspended for long, abandoned, or resumed after another one
+    that has restored a mode of its own.
+    """
     modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
+        model.eval()
         yield
     finally:
         for module, mode in modes.items():

@@ -43,10 +43,13 @@ class NGram:
     Args:
         order: n: the model sees the ``order - 1`` tokens before the one it predicts.
         vocab_size: number of distinct tokens; ``vocab_size ** order`` must fit into 63 bits.
+
+    Raises:
+        ValueError: if order or vocabulary are out of range; by the methods, if a token is outside the vocabulary.
     """
 
     def __init__(self, order: int, vocab_size: int) -> None:
-        at_least(1, order=order)
+        at_least(1, order=order, vocab_size=vocab_size)
         if vocab_size**order >= 2**63:
             raise ValueError(
                 f"{order}-grams over {vocab_size} tokens do not fit into 64-bit keys: lower the order."
@@ -57,7 +60,7 @@ class NGram:
 
     def fit(self, tokens: npt.ArrayLike) -> NGram:
         """Count all n-grams of ``tokens``, a sequence of integers ``(time,)``; returns the model itself."""
-        tokens = np.asarray(tokens, dtype=np.int64)
+        tokens = self._integers(tokens)
         if len(tokens) < self.order:
             raise ValueError(f"{len(tokens)} tokens are fewer than the order {self.order}.")
         ngrams, counts = np.unique(self._keys(tokens, self.order), return_counts=True)
@@ -68,6 +71,18 @@ class NGram:
             ngrams, counts = np.unique(ngrams % self.vocab_size**order, return_counts=True)
             self._orders.insert(0, self._count(ngrams, counts))
         return self
+
+    def _integers(self, tokens: npt.ArrayLike) -> Ints:
+        """Tokens as int64, ``(time,)``. One outside the vocabulary would count as another: its key would be theirs."""
+        given = np.asarray(tokens)
+        if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
+            raise ValueError(f"Tokens must be integers (time,), not {given.dtype} of shape {given.shape}.")
+        outside = given[(given < 0) | (given >= self.vocab_size)]
+        if outside.size:
+            raise ValueError(
+                f"There is no token {outside[0]}: the model counts tokens 0 to {self.vocab_size - 1}."
+            )
+        return given.astype(np.int64)
 
     def _keys(self, tokens: Ints, order: int) -> Ints:
         """Keys of all n-grams of one order in ``tokens``: ``(time - order + 1,)``."""
@@ -107,7 +122,7 @@ class NGram:
         """
         if not self._orders:
             raise ValueError("Nothing counted yet: call fit first.")
-        tokens = np.asarray(tokens, dtype=np.int64)
+        tokens = self._integers(tokens)
         probs = np.full(len(tokens), 1 / self.vocab_size)
         for order in range(1, min(self.order, len(tokens)) + 1):
             probs[order - 1 :] = self._smooth(probs[order - 1 :], order, self._keys(tokens, order))
@@ -115,7 +130,8 @@ class NGram:
 
     def next_probs(self, tokens: npt.ArrayLike) -> Floats:
         """Distribution over the token after ``tokens`` ``(time,)``: ``(vocab_size,)``, sums to 1."""
-        context = list(np.asarray(tokens, dtype=np.int64))[max(0, len(np.asarray(tokens)) - self.order + 1) :]
+        tokens = self._integers(tokens)
+        context = tokens[max(0, len(tokens) - self.order + 1) :]
         probs = np.full(self.vocab_size, 1 / self.vocab_size)
         for order in range(1, min(self.order, len(context) + 1) + 1):
             key = 0

@@ -91,16 +91,41 @@ class RNN(nn.Module):
         Raises:
             ValueError: if the reference has features that this network lacks.
         """
-        if reference.nonlinearity != "tanh" or reference.bidirectional or not reference.bias:
-            raise ValueError("Only a unidirectional tanh RNN with biases can be copied.")
+        refuse_other_features(reference, nonlinearity="tanh")
         ours = cls(RNNConfig(reference.input_size, reference.hidden_size, reference.num_layers))
-        copy_layers(ours.layers, reference)
+        copy_layers(ours, ours.layers, reference)
         return ours
 
 
+def refuse_other_features(reference: nn.RNNBase, **needed: object) -> None:
+    """Refuse a PyTorch recurrent module with features that our networks lack.
+
+    Args:
+        reference: the module.
+        needed: values of its attributes beyond those that all our networks need.
+
+    Raises:
+        ValueError: naming the first attribute with another value.
+    """
+    for name, value in {"bidirectional": False, "bias": True, "dropout": 0, **needed}.items():
+        if getattr(reference, name) != value:
+            advice = " To copy it without, set it to 0 first." if name == "dropout" else ""
+            raise ValueError(
+                f"Ours needs {name} = {value!r}; the reference has {getattr(reference, name)!r}.{advice}"
+            )
+
+
 @torch.no_grad()
-def copy_layers(layers: nn.ModuleList, reference: nn.RNNBase) -> None:
-    """Copy the weights of a PyTorch recurrent module into layers with ``input`` and ``recurrent`` projections."""
+def copy_layers(network: nn.Module, layers: nn.ModuleList, reference: nn.RNNBase) -> None:
+    """Copy weights, dtype, device and mode of a PyTorch recurrent module.
+
+    Args:
+        network: ours.
+        layers: those of the network, with ``input`` and ``recurrent`` projections.
+        reference: the module.
+    """
+    weight: Tensor = reference.weight_ih_l0  # type: ignore[assignment]
+    network.to(weight.device, weight.dtype).train(reference.training)
     for number, layer in enumerate(layers):
         for ours, theirs in ((layer.input, "ih"), (layer.recurrent, "hh")):
             ours.weight.copy_(getattr(reference, f"weight_{theirs}_l{number}"))  # type: ignore[operator, union-attr]

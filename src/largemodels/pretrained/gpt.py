@@ -82,7 +82,6 @@ _LLAMA = _Kind(
         "n_kv_head": "num_key_value_heads",
         "d_model": "hidden_size",
         "d_hidden": "intermediate_size",
-        "dropout": "attention_dropout",
         "norm_eps": "rms_norm_eps",
         "bias": "attention_bias",
         "tied_head": "tie_word_embeddings",
@@ -93,7 +92,9 @@ _LLAMA = _Kind(
         "dropout": 0.0,
         "qk_norm": False,
     },
-    theirs={},
+    theirs={
+        "attention_dropout": 0.0
+    },  # theirs is of attention weights alone, ours of four kinds of activations
     activation="hidden_act",
     activations={"swiglu": "silu"},
     blocks="model.layers",
@@ -121,25 +122,24 @@ def gpt_from_transformers(reference: PreTrainedModel | Path | str) -> GPT:
             name on the Hugging Face Hub, such as "gpt2".
 
     Raises:
-        ValueError: if the reference has features that our GPT lacks; the message names them.
+        ValueError: if the reference has features that our GPT lacks; the message names them. Or if the folder's model
+            is damaged.
         FileNotFoundError: if there is no such folder, and no such model on the Hub or no connection to it.
     """
     if isinstance(reference, Path | str):
-        from transformers import AutoModelForCausalLM
-
-        try:
-            reference = AutoModelForCausalLM.from_pretrained(reference)
-        except (OSError, ValueError) as error:  # ValueError: a folder without a configuration
-            raise FileNotFoundError(
-                f"'{reference}' is not a folder with a model, and no model of that name could be loaded from the Hub "
-                f"({str(error).partition('.')[0]}). Without the Hub, use load_smollm2()."
-            ) from None
+        reference = _loaded(reference)
     config = _our_config(reference.config)
     theirs, state = reference.state_dict(), {}
     with torch.device("meta"):  # shapes only: spends no memory or time on initial weights
         model = GPT(config)
     for name in model.state_dict():
         names, transposed = _over_there(name, config)
+        for their_name in names:
+            if their_name not in theirs:
+                raise ValueError(
+                    f"This model has no {their_name}: its layers were replaced. If by adapters of peft, merge them "
+                    "first: model.merge_and_unload()."
+                )
         pieces = [theirs[their_name].detach() for their_name in names]
         state[name] = torch.cat([piece.T if transposed else piece for piece in pieces]).contiguous()
     model.load_state_dict(state, assign=True)
@@ -154,14 +154,37 @@ def gpt_to_transformers(model: GPT) -> PreTrainedModel:
     """
     from transformers import AutoModelForCausalLM
 
-    reference = AutoModelForCausalLM.from_config(_their_config(model))
+    dtype = model.token_embedding.weight.dtype
+    reference = AutoModelForCausalLM.from_config(_their_config(model)).to(dtype)
     theirs = reference.state_dict()
     for name, weight in model.state_dict().items():
         names, transposed = _over_there(name, model.config)
         targets = [theirs[their_name].T if transposed else theirs[their_name] for their_name in names]
         for target, piece in zip(targets, weight.split([len(target) for target in targets]), strict=True):
             target.copy_(piece)
-    return reference.to(model.token_embedding.weight.dtype).train(model.training)
+    return reference.train(model.training)
+
+
+def _loaded(reference: Path | str) -> PreTrainedModel:
+    """The model in a folder or on the Hub; raises as :func:`gpt_from_transformers`."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        found: Any = AutoModelForCausalLM.from_pretrained(reference, output_loading_info=True)
+    except Exception as error:  # whatever a damaged or foreign configuration may cause
+        reason = str(error).partition(".")[0].partition("\n")[0] or type(error).__name__
+        if (Path(reference) / "config.json").exists():
+            raise ValueError(f"The model in '{reference}' cannot be loaded ({reason}).") from None
+        raise FileNotFoundError(
+            f"'{reference}' is not a folder with a model, and no model of that name could be loaded from the Hub "
+            f"({reason}). Without the Hub, use load_smollm2()."
+        ) from None
+    model: PreTrainedModel = found[0]
+    if missing := sorted(found[1]["missing_keys"]):  # transformers would start them at random
+        raise ValueError(
+            f"The model in '{reference}' lacks {len(missing)} weights, the first is {missing[0]}."
+        )
+    return model
 
 
 def _kind(config: GPTConfig) -> _Kind:
@@ -187,6 +210,8 @@ def _our_config(theirs: PretrainedConfig) -> GPTConfig:
         raise ValueError(f"Models of type {theirs.model_type!r} are not supported; {', '.join(kinds)} are.")
     kind = kinds[theirs.model_type]
     wanted = kind.theirs
+    if kind is _GPT2:  # our one dropout is in the places of their three
+        wanted = wanted | dict.fromkeys(("embd_pdrop", "attn_pdrop"), theirs.resid_pdrop)
     ours = kind.ours | {field: getattr(theirs, name) for field, name in kind.fields.items()}
     if kind is _LLAMA:
         rope = theirs.rope_parameters
@@ -200,7 +225,12 @@ def _our_config(theirs: PretrainedConfig) -> GPTConfig:
             wanted |= {"use_sliding_window": False}
     for name, value in wanted.items():
         if getattr(theirs, name) != value:
-            raise ValueError(f"Our GPT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.")
+            advice = ""
+            if name in ("embd_pdrop", "attn_pdrop", "attention_dropout"):
+                advice = f" Without it: AutoModelForCausalLM.from_pretrained(…, {name}={value!r})."
+            raise ValueError(
+                f"Our GPT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.{advice}"
+            )
     ours["activation"] = _translated(
         getattr(theirs, kind.activation),
         {there: here for here, there in kind.activations.items()},

@@ -56,9 +56,10 @@ def generate(
         ``(batch, time + n_new)``, shorter if all rows have ended.
 
     Raises:
-        ValueError: for an empty prompt, padding on the right, or an option out of range.
+        ValueError: for an empty prompt, tokens that are not integers, padding on the right, or an option out of range.
     """
     sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+    tokens = _prompts(tokens)
     return torch.cat(
         [tokens, *steps(model, tokens, n_new, sampling, generator, mask=mask, end_token=end_token)], dim=1
     )
@@ -80,20 +81,21 @@ def steps(
     Yields:
         ``(batch, 1)``, ``n_new`` times, or fewer if all rows have ended.
     """
-    with Session(model, tokens, n_new, mask) as session:
-        batch, time = tokens.shape
-        text = torch.cat([tokens, tokens.new_zeros(batch, n_new)], dim=1)  # filled as it grows
-        ended = torch.zeros(batch, 1, dtype=torch.bool, device=tokens.device)
-        for end in range(time, time + n_new):
-            so_far = text.narrow(1, 0, end)  # a view, four times as fast as [:, :end]
-            chosen = sampling.choose(session.read(so_far), so_far, session.real(so_far), generator)
-            if end_token is not None:
-                chosen = chosen.masked_fill(ended, end_token)
-                ended = ended | (chosen == end_token)
-            text.narrow(1, end, 1).copy_(chosen)
-            yield chosen
-            if end_token is not None and ended.all():
-                return
+    tokens = _prompts(tokens)
+    session = Session(model, tokens, n_new, mask)
+    batch, time = tokens.shape
+    text = torch.cat([tokens, tokens.new_zeros(batch, n_new)], dim=1)  # filled as it grows
+    ended = torch.zeros(batch, 1, dtype=torch.bool, device=tokens.device)
+    for end in range(time, time + n_new):
+        so_far = text.narrow(1, 0, end)  # a view, four times as fast as [:, :end]
+        chosen = sampling.choose(session.read(so_far), so_far, session.real(so_far), generator)
+        if end_token is not None:
+            chosen = chosen.masked_fill(ended, end_token)
+            ended = ended | (chosen == end_token)
+        text.narrow(1, end, 1).copy_(chosen)
+        yield chosen
+        if end_token is not None and ended.all():
+            return
 
 
 @torch.no_grad()
@@ -127,34 +129,39 @@ def beam_search(
     Raises:
         ValueError: as in :func:`generate`, and for ``n_beam`` below 1.
     """
-    batch, time = _shape(tokens)
+    Sampling(repetition_penalty=repetition_penalty)  # checks it
+    if not math.isfinite(length_penalty):
+        raise ValueError(f"length_penalty must be finite, not {length_penalty}.")
+    tokens = _prompts(tokens)
+    batch, time = tokens.shape
     finished = [_Finished(n_beam, length_penalty) for _ in range(batch)]
     text = tokens.repeat_interleave(n_beam, dim=0)  # (batch * n_beam, time), grows
     mask = None if mask is None else mask.repeat_interleave(n_beam, dim=0)
     first = torch.arange(0, batch * n_beam, n_beam, device=tokens.device)[:, None]  # row of each first beam
     scores = torch.full((batch, n_beam), -torch.inf, device=tokens.device)  # log-probabilities of the beams
     scores[:, 0] = 0  # initially all beams are identical: expand only one
-    with Session(model, text, n_new, mask) as session:
-        for length in range(1, n_new + 1):
-            log_probs = session.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
-            log_probs = penalised(log_probs, text, repetition_penalty, session.real(text))
-            totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
-            # Each beam has only one continuation that ends, so the best 2 · n_beam include n_beam that do not.
-            totals, places = totals.topk(2 * n_beam)
-            rows, chosen = places // log_probs.shape[1] + first, places % log_probs.shape[1]
-            ends = chosen == (-1 if end_token is None else end_token)  # no token is -1
-            done = (ends | (length == n_new))[:, :n_beam]  # one that ends further down is too unlikely
-            for row, rank in done.nonzero().tolist():
-                whole = torch.cat([text[rows[row, rank], time:], chosen[row, rank, None]])
-                finished[row].add(totals[row, rank].item(), whole)
-            scores, best = totals.masked_fill(ends, -torch.inf).topk(n_beam)  # (batch, n_beam)
-            rows, chosen = rows.gather(1, best).flatten(), chosen.gather(1, best).flatten()
-            text = torch.cat([text[rows], chosen[:, None]], dim=1)
-            session.select(rows)
-            likeliest = scores[:, 0].tolist()
-            is_open = [some.is_open(score, length) for some, score in zip(finished, likeliest, strict=True)]
-            if not any(is_open):
-                break
+    session = Session(model, text, n_new, mask)
+    for length in range(1, n_new + 1):
+        log_probs = session.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
+        log_probs = penalised(log_probs, text, repetition_penalty, session.real(text))
+        totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
+        # Each beam has only one continuation that ends, so the best 2 · n_beam include n_beam that do not. A vocabulary
+        # of one token has no more than n_beam in all.
+        totals, places = totals.topk(min(2 * n_beam, totals.shape[1]))
+        rows, chosen = places // log_probs.shape[1] + first, places % log_probs.shape[1]
+        ends = chosen == (-1 if end_token is None else end_token)  # no token is -1
+        done = (ends | (length == n_new))[:, :n_beam]  # one that ends further down is too unlikely
+        for row, rank in done.nonzero().tolist():
+            whole = torch.cat([text[rows[row, rank], time:], chosen[row, rank, None]])
+            finished[row].add(totals[row, rank].item(), whole)
+        scores, best = totals.masked_fill(ends, -torch.inf).topk(n_beam)  # (batch, n_beam)
+        rows, chosen = rows.gather(1, best).flatten(), chosen.gather(1, best).flatten()
+        text = torch.cat([text[rows], chosen[:, None]], dim=1)
+        session.select(rows)
+        likeliest = scores[:, 0].tolist()
+        is_open = [some.is_open(score, length) for some, score in zip(finished, likeliest, strict=True)]
+        if not any(is_open):
+            break
     return _attached(tokens, [some.best(tokens) for some in finished], end_token)
 
 
@@ -167,16 +174,17 @@ def _attached(tokens: Tensor, continuations: list[Tensor], end_token: int | None
     return torch.cat([tokens, torch.stack(filled)], dim=1)
 
 
-def _shape(tokens: Tensor) -> tuple[int, int]:
-    """Batch size and length of prompts.
+def _prompts(tokens: Tensor) -> Tensor:
+    """Prompts ``(batch, time)`` as int64: narrower integers could not hold every new token.
 
     Raises:
-        ValueError: if there are no tokens.
+        ValueError: if there are no tokens, or they are not integers.
     """
     if tokens.ndim != 2 or not tokens.numel():
         raise ValueError("The prompt is empty: give (batch, time) tokens, at least one in each row.")
-    batch, time = tokens.shape
-    return batch, time
+    if tokens.is_floating_point() or tokens.is_complex() or tokens.dtype == torch.bool:
+        raise ValueError(f"Tokens must be integers, not {tokens.dtype}.")
+    return tokens.long()
 
 
 class _Finished:
@@ -214,7 +222,10 @@ class _Finished:
 
 
 class Session:
-    """Inference on growing sequences: each token is processed once. Inside ``with`` the model is in evaluation mode.
+    """Inference on growing sequences: each token is processed once.
+
+    The model is in evaluation mode only while it computes. Between two tokens, when the caller may train or evaluate it
+    or leave the sequence unfinished, each of its modules is in the mode that the caller chose.
 
     When a sequence outgrows the context, each new token shifts the position of all others, which makes the cache
     useless: the last ``context_length`` tokens are then recomputed each time.
@@ -229,7 +240,7 @@ class Session:
     def __init__(self, model: LanguageModel, tokens: Tensor, n_new: int, mask: Tensor | None = None) -> None:
         if n_new < 0:
             raise ValueError(f"n_new must be 0 or positive, not {n_new}.")
-        batch, time = _shape(tokens)
+        batch, time = tokens.shape
         if mask is not None:
             if mask.shape != tokens.shape or not mask[:, -1].all():
                 raise ValueError("mask must have the shape of tokens, with padding on the left: see pad().")
@@ -243,14 +254,6 @@ class Session:
         if isinstance(self.cache, KVCache) and mask is None and supported(model):
             self.fast = FastGPT(model, self.cache)
 
-    def __enter__(self) -> Session:
-        self._evaluating = evaluating(cast(nn.Module, self.model))
-        self._evaluating.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._evaluating.__exit__(None, None, None)
-
     def read(self, text: Tensor) -> Tensor:
         """Logits of the token after ``text``, ``(batch, time)``: ``(batch, vocab_size)``. Processes only new tokens."""
         time = text.shape[1]
@@ -260,7 +263,8 @@ class Session:
         mask = None if self.mask is None else self.mask[:, start:time]
         with torch.inference_mode():  # a seventh faster than no_grad for a small model
             if self.fast is not None and 0 < start == time - 1 and self.cache is not None:
-                return self.fast.step(text.select(1, -1))
+                return self.fast.step(text.select(1, -1))  # does the same in either mode
+        with torch.inference_mode(), evaluating(cast(nn.Module, self.model)):
             hidden = self.model.hidden(text[:, start:], mask, self.cache)  # (batch, time - start, d_model)
             return self.model.logits(hidden[:, -1])
 

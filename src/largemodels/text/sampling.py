@@ -2,7 +2,9 @@
 
 Top-k: Fan et al., 2018 (https://arxiv.org/abs/1805.04833); top-p: Holtzman et al., 2020
 (https://arxiv.org/abs/1904.09751); repetition penalty: Keskar et al., 2019 (https://arxiv.org/abs/1909.05858). The
-order is that of ``transformers``: repetition penalty, temperature, top-k, top-p.
+order is that of ``transformers``: repetition penalty, temperature, top-k, top-p. All is computed in fp32 at least,
+whatever the precision of the logits. Extreme values act as their limits: a tiny temperature as 0, a tiny top-p as the
+most likely token alone, a huge temperature as infinity (all tokens equally likely).
 """
 
 from __future__ import annotations
@@ -13,6 +15,10 @@ import torch
 from torch import Tensor
 
 from ..models.checks import at_least
+
+LARGEST = (
+    1e15  # temperature or penalty, and its inverse the smallest: beyond, the limit, as numbers would overflow
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature must be 0 or positive, not {self.temperature}.")
+            raise ValueError(f"temperature must be 0 or positive, and finite, not {self.temperature}.")
         at_least(1, top_k=self.top_k)
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
         if not 0 < self.repetition_penalty < float("inf"):
-            raise ValueError(f"repetition_penalty must be positive, not {self.repetition_penalty}.")
+            raise ValueError(
+                f"repetition_penalty must be positive and finite, not {self.repetition_penalty}."
+            )
 
     def choose(
         self,
@@ -59,7 +67,7 @@ class Sampling:
 
     def probs(self, logits: Tensor) -> Tensor:
         """The distribution to sample from, for a temperature above 0: ``(batch, vocab_size)`` to the same shape."""
-        logits = logits.float() / self.temperature
+        logits = _scaled(_wide(logits), self.temperature)
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             least = logits.topk(self.top_k).values[:, -1:]  # (batch, 1)
             logits = logits.masked_fill(logits < least, -torch.inf)
@@ -68,7 +76,11 @@ class Sampling:
             return probs
         ordered, tokens = probs.sort(dim=-1, descending=True)
         likelier = ordered.cumsum(dim=-1) - ordered  # total probability of the more likely tokens
-        kept = ordered.masked_fill(likelier >= self.top_p, 0)  # the token that crosses the threshold stays
+        beyond = likelier >= self.top_p  # the token that crosses the threshold stays
+        beyond[:, 0] = (
+            False  # not even the tiniest threshold, which is 0 in fp32, excludes the most likely token
+        )
+        kept = ordered.masked_fill(beyond, 0)
         return torch.zeros_like(probs).scatter(-1, tokens, kept / kept.sum(dim=-1, keepdim=True))
 
 
@@ -78,11 +90,29 @@ def penalised(scores: Tensor, text: Tensor, penalty: float, mask: Tensor | None 
     Args:
         scores: ``(batch, vocab_size)``, logits or log-probabilities.
         text: ``(batch, time)``.
-        penalty: 1 changes nothing.
+        penalty: positive; 1 changes nothing.
         mask: ``(batch, time)``, false where the text is padding, which is ignored.
+
+    Returns:
+        ``(batch, vocab_size)``, in fp32 at least if the penalty changes anything.
     """
     if penalty == 1:
         return scores
+    scores, penalty = _wide(scores), min(max(penalty, 1 / LARGEST), LARGEST)
+    text = text.long()
     real = torch.ones_like(text) if mask is None else mask.long()
     seen = torch.zeros_like(scores, dtype=torch.long).scatter_add(1, text, real) > 0  # (batch, vocab_size)
     return torch.where(seen, torch.where(scores > 0, scores / penalty, scores * penalty), scores)
+
+
+def _wide(scores: Tensor) -> Tensor:
+    """Scores in fp32, or in fp64 if they are: sixteen bits would round different scores to the same."""
+    return scores if scores.dtype == torch.float64 else scores.float()
+
+
+def _scaled(logits: Tensor, temperature: float) -> Tensor:
+    """Logits divided by the temperature; for a tiny one 0 for the most likely token and -inf for the others."""
+    if temperature >= 1 / LARGEST:
+        return logits / min(temperature, LARGEST)
+    best = logits.amax(dim=-1, keepdim=True)  # (batch, 1)
+    return torch.where(logits == best, logits - best, -torch.inf)  # NaN stays: sampling refuses it

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor
 
 from ..files import aside
+from . import probe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Fast
@@ -120,14 +123,11 @@ class ByteBPE:
         Raises:
             ValueError: if ``vocab_size`` is below 257.
         """
-        from tokenizers import Tokenizer as Fast
-        from tokenizers import decoders, models, pre_tokenizers, trainers
+        from tokenizers import models, pre_tokenizers, trainers
 
         if vocab_size < 257:
             raise ValueError(f"vocab_size must be at least 257 (256 bytes, end of text), not {vocab_size}.")
-        fast = Fast(models.BPE())
-        fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        fast.decoder = decoders.ByteLevel()
+        fast = _byte_level(models.BPE())
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,
             special_tokens=[END_OF_TEXT],
@@ -149,7 +149,7 @@ class ByteBPE:
         Raises:
             ValueError: if the text contains an unpaired surrogate, which cannot be encoded as UTF-8.
         """
-        return torch.tensor(self._fast.encode(_valid(text)).ids, dtype=torch.int64)
+        return torch.tensor(self._fast.encode(valid(text)).ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
         """The text of a sequence of tokens ``(time,)``; an incomplete character becomes U+FFFD, �."""
@@ -193,13 +193,15 @@ class TransformersTokenizer:
         Raises:
             ValueError: if the text contains an unpaired surrogate.
         """
-        ids = self.inner.encode(_valid(text), add_special_tokens=False, split_special_tokens=True)
+        with _panics_as_errors():
+            ids = self.inner.encode(valid(text), add_special_tokens=False, split_special_tokens=True)
         return torch.tensor(ids, dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
         """The text of a sequence of tokens ``(time,)``, control tokens included."""
         ids = _integers(tokens, self.vocab_size)
-        return str(self.inner.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        with _panics_as_errors():
+            return str(self.inner.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
     def to_json(self) -> dict[str, Any]:
         """Vocabulary and merges, the control tokens and the chat template."""
@@ -218,7 +220,13 @@ def save(tokenizer: Tokenizer, path: Path | str) -> None:
 
 
 def load(path: Path | str) -> Tokenizer:
-    """Read a tokenizer that :func:`save` wrote; nothing in the file is executed.
+    """Read a tokenizer that :func:`save` wrote. Of the file's content only a chat template is a program, see below.
+
+    Of a :class:`ByteBPE` only vocabulary and merges are read, and checked. The file of a
+    :class:`TransformersTokenizer` may describe anything that the package ``tokenizers`` can do, so it is tried in
+    another process first (:mod:`.probe`). What cannot be guarded: a tokenizer made to take all memory for one
+    particular text, and a chat template, which transformers runs without access to files or Python, but for as long as
+    it takes.
 
     Raises:
         ValueError: if it is not such a file.
@@ -228,24 +236,82 @@ def load(path: Path | str) -> Tokenizer:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
         name = stored["largemodels"]
         if name == CharTokenizer.name:
-            return CharTokenizer(stored["characters"])
-        if name not in (ByteBPE.name, TransformersTokenizer.name):
-            raise ValueError(f"unknown kind {name!r}")
-        from tokenizers import Tokenizer as Fast
-
-        try:
-            fast = Fast.from_str(json.dumps(stored["tokenizer"]))
-        except Exception as error:  # the package raises nothing more specific
-            raise ValueError(str(error)) from None
-    except (ValueError, KeyError, TypeError) as error:
+            return CharTokenizer("".join(stored["characters"]))
+        if name == ByteBPE.name:
+            return _stored_byte_pairs(stored["tokenizer"])
+        if name == TransformersTokenizer.name:
+            return _stored_transformers(stored)
+        raise ValueError(f"unknown kind {name!r}")
+    except KeyError as error:
+        raise ValueError(f"{path} is not a tokenizer saved by largemodels (it has no {error}).") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is not a tokenizer saved by largemodels ({error}).") from None
-    if name == ByteBPE.name:
-        return ByteBPE(fast)
+
+
+def _byte_level(model: Any) -> Fast:
+    """A tokenizer that splits a text by GPT-2's pattern, around a model of the package ``tokenizers``."""
+    from tokenizers import Tokenizer as Fast
+    from tokenizers import decoders, pre_tokenizers
+
+    fast = Fast(model)
+    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    fast.decoder = decoders.ByteLevel()
+    return fast
+
+
+def _stored_byte_pairs(stored: dict[str, Any]) -> ByteBPE:
+    """A tokenizer with the vocabulary and merges of a file that must say nothing else."""
+    from tokenizers import models
+
+    vocab, merges = stored["model"]["vocab"], stored["model"]["merges"]
+    if sorted(vocab.values()) != list(range(len(vocab))):
+        raise ValueError("its tokens are not numbered 0, 1, 2 …")
+    try:
+        fast = _byte_level(models.BPE(vocab, [(first, second) for first, second in merges]))
+    except Exception as error:  # the package raises nothing more specific
+        raise ValueError(str(error)) from None
+    if END_OF_TEXT in vocab:
+        fast.add_special_tokens([END_OF_TEXT])
+    tokenizer = ByteBPE(fast)
+    if tokenizer.to_json()["tokenizer"] != stored:
+        raise ValueError("it has settings that byte pairs do not have")
+    return tokenizer
+
+
+def _stored_transformers(stored: dict[str, Any]) -> TransformersTokenizer:
+    """A tokenizer of transformers from a file, once another process has tried it."""
+    from tokenizers import Tokenizer as Fast
     from transformers import PreTrainedTokenizerFast
 
-    inner = PreTrainedTokenizerFast(tokenizer_object=fast, **stored["special_tokens"])
-    inner.chat_template = stored["chat_template"]
+    described, special, template = (
+        json.dumps(stored["tokenizer"]),
+        stored["special_tokens"],
+        stored["chat_template"],
+    )
+    if not all(name.endswith("_token") and isinstance(token, str) for name, token in special.items()):
+        raise ValueError("its special tokens must be texts, with names such as eos_token")
+    if not isinstance(template, str | dict | None):
+        raise ValueError("its chat template is not a text")
+    probe.check(described)
+    with _panics_as_errors():
+        inner = PreTrainedTokenizerFast(tokenizer_object=Fast.from_str(described), **special)
+    inner.chat_template = template
     return TransformersTokenizer(inner)
+
+
+@contextmanager
+def _panics_as_errors() -> Iterator[None]:
+    """Turn a panic of the package ``tokenizers``, which Python would not count among its exceptions, into an error.
+
+    Raises:
+        ValueError: in place of a panic.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ValueError(f"The tokenizer is damaged: {error}") from None
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
@@ -254,7 +320,7 @@ def fingerprint(tokenizer: Tokenizer) -> str:
     return hashlib.sha256(stored.encode()).hexdigest()[:16]
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
     """The text, if it can be encoded as UTF-8."""
     try:
         text.encode("utf-8")
@@ -271,8 +337,9 @@ def _integers(tokens: Tensor | Sequence[int], vocab_size: int) -> list[int]:
 
     Raises:
         ValueError: if one is outside the vocabulary.
+        TypeError: if one is not an integer.
     """
-    integers = tokens.tolist() if isinstance(tokens, Tensor) else [int(token) for token in tokens]
+    integers = [index(token) for token in (tokens.tolist() if isinstance(tokens, Tensor) else tokens)]
     if integers and not 0 <= min(integers) <= max(integers) < vocab_size:
         wrong = next(token for token in integers if not 0 <= token < vocab_size)
         raise ValueError(f"There is no token {wrong}: the tokenizer has {vocab_size}.")

@@ -1,12 +1,14 @@
 """Text from a language model: a prompt goes in as text, the completion comes out piece by piece.
 
-This takes more than decoding tokens. A character may span several tokens, and is returned once complete. A stop string
-may start in one token and end in another, so text that could be its beginning is held back. And prompts of different
-lengths are padded to form one batch.
+This takes more than decoding tokens. A character may span several tokens, and is returned once complete
+(:mod:`.incremental`). A stop string may start in one token and end in another, so text that could be its beginning is
+held back; text once returned stays. And prompts of different lengths are padded to form one batch.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,9 +16,10 @@ import torch
 from torch import Tensor
 
 from .generation import beam_search, pad, steps
+from .incremental import IncrementalDecoder
 from .protocol import LanguageModel
 from .sampling import Sampling
-from .tokenizers import Tokenizer, TransformersTokenizer
+from .tokenizers import Tokenizer, TransformersTokenizer, valid
 
 
 def stream(
@@ -49,8 +52,8 @@ def stream(
     tokens = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
     if not len(tokens):
         raise ValueError("The prompt is empty: it needs at least one character.")
+    text, chosen_by = _Text(tokenizer, stop, tokens), Sampling(**sampling)
     tokens = tokens[None].to(next(model.parameters()).device)  # (1, time)
-    text, chosen_by = _Text(tokenizer, stop), Sampling(**sampling)
 
     def pieces() -> Iterator[str]:
         for chosen in steps(model, tokens, n_new, chosen_by, generator, end_token=tokenizer.end_of_text):
@@ -83,7 +86,7 @@ def complete(
     tokens, mask = (some.to(next(model.parameters()).device) for some in pad(encoded))
     padding = None if mask.all() else mask
     chosen_by = Sampling(**sampling)
-    texts = [_Text(tokenizer, stop) for _ in prompts]
+    texts = [_Text(tokenizer, stop, prompt) for prompt in encoded]
     written = ["" for _ in prompts]
     for chosen in steps(
         model, tokens, n_new, chosen_by, generator, mask=padding, end_token=tokenizer.end_of_text
@@ -106,15 +109,18 @@ def likeliest(
     **options: float,
 ) -> str:
     """Continue a text by :func:`.generation.beam_search`, to which ``options`` are passed."""
-    tokens = tokenizer.encode(prompt)[None].to(next(model.parameters()).device)
-    text, end_token = _Text(tokenizer, stop), tokenizer.end_of_text
-    found = beam_search(model, tokens, n_new, n_beam, end_token=end_token, **options)  # type: ignore[arg-type]
-    pieces = [text.add(int(token)) for token in found[0, tokens.shape[1] :]]
+    tokens = tokenizer.encode(prompt)
+    text, end_token = _Text(tokenizer, stop, tokens), tokenizer.end_of_text
+    batch = tokens[None].to(next(model.parameters()).device)  # (1, time)
+    found = beam_search(model, batch, n_new, n_beam, end_token=end_token, **options)  # type: ignore[arg-type]
+    pieces = [text.add(int(token)) for token in found[0, len(tokens) :]]
     return "".join(pieces) + text.rest()
 
 
 def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -> Tensor:
     """A conversation in the format of the model's chat template, up to the start of its next answer.
+
+    Only the template places control tokens: a marker such as ``<|im_end|>`` within a message is encoded as text.
 
     Args:
         tokenizer: of ``transformers``, with a chat template.
@@ -124,61 +130,104 @@ def written_dialogue(tokenizer: Tokenizer, messages: Sequence[dict[str, str]]) -
         tokens, ``(time,)``.
 
     Raises:
-        ValueError: if the tokenizer has no chat template: its model was not trained for conversations.
+        ValueError: if the tokenizer has no chat template: its model was not trained for conversations. Or if a message
+            contains an unpaired surrogate.
     """
     if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.inner.chat_template:
         raise ValueError(
             "This model only continues text; it was not trained to answer: use `largemodels generate`."
         )
-    ids = tokenizer.inner.apply_chat_template(list(messages), add_generation_prompt=True, return_dict=False)
+    inner = tokenizer.inner
+    quoted, markers = _without_markers(messages, tokenizer)
+    text = str(inner.apply_chat_template(quoted, add_generation_prompt=True, tokenize=False))
+    ids: list[int] = []
+    for piece in re.split(f"([{''.join(markers)}])", text) if markers else [text]:
+        if piece in markers:
+            ids += tokenizer.encode(markers[piece]).tolist()
+        else:
+            ids += inner.encode(valid(piece), add_special_tokens=False)
     return torch.tensor(ids, dtype=torch.int64)
 
 
+def _without_markers(messages: Any, tokenizer: TransformersTokenizer) -> tuple[Any, dict[str, str]]:
+    """Messages with a character in place of each marker of a control token.
+
+    Returns:
+        the messages, and the markers by the characters that stand for them, which are for private use in Unicode and
+        occur neither in the messages nor in the template.
+    """
+    used = json.dumps([messages, tokenizer.inner.chat_template], ensure_ascii=False, default=str)
+    free = (chr(code) for code in range(0xF0000, 0xFFFFE) if chr(code) not in used)
+    control = {token.content for token in tokenizer.inner.added_tokens_decoder.values() if token.special}
+    longest_first = sorted(control, key=len, reverse=True)  # one may contain another
+    markers = dict(zip(free, longest_first, strict=False))
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, str):
+            for character, marker in markers.items():
+                value = value.replace(marker, character)
+            return value
+        if isinstance(value, list | tuple):
+            return [replaced(some) for some in value]
+        if isinstance(value, dict):
+            return {key: replaced(some) for key, some in value.items()}
+        return value
+
+    return replaced(messages), markers
+
+
 class _Text:
-    """The text of a growing sequence of tokens, released as soon as it can no longer change.
+    """The text of a growing sequence of tokens up to a stop string, released as soon as it can no longer change.
+
+    The text ends before the stop string that is complete first, however the text is cut into tokens; of several that
+    are complete at the same character, before the longest.
 
     Args:
         tokenizer: decodes the tokens.
         stop: strings before which the text ends.
+        prompt: the tokens before, ``(time,)``.
     """
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, stop: Sequence[str], prompt: Tensor | Sequence[int] = ()
+    ) -> None:
         if isinstance(stop, str) or "" in stop:
             raise ValueError("stop must be a list of strings that are not empty.")
-        self.tokenizer, self.stop = tokenizer, stop
-        self.tokens: list[int] = []
-        self.given = 0  # characters released
+        self.stop, self.end_of_text = stop, tokenizer.end_of_text
+        self.decoder = IncrementalDecoder(tokenizer, prompt)
+        self.held = ""  # text that may begin a stop string
         self.ended = False
 
     def add(self, token: int) -> str:
         """Add a token; returns the text that it completes."""
         if self.ended:
             return ""
-        if token == self.tokenizer.end_of_text:
+        if token == self.end_of_text:
             return self.rest()
-        self.tokens.append(token)
-        text = self.tokenizer.decode(self.tokens)
-        found = [place for some in self.stop if (place := text.find(some, self.given)) >= 0]
-        if found:
-            self.ended = True
-            return text[self.given : min(found)]
-        return self._give(text, len(text) - self._uncertain(text))
+        self.held += self.decoder.add(token)
+        return self._release(self._begun())
 
     def rest(self) -> str:
         """The text that was still held back after the last token."""
         if self.ended:
             return ""
+        self.held += self.decoder.rest()
+        piece = self._release(len(self.held))
         self.ended = True
-        text = self.tokenizer.decode(self.tokens)
-        return self._give(text, len(text))
-
-    def _give(self, text: str, end: int) -> str:
-        piece = text[self.given : end]
-        self.given = max(self.given, end)
         return piece
 
-    def _uncertain(self, text: str) -> int:
-        """Number of characters at the end that may still change, or may begin a stop string."""
-        cut = len(text) - len(text.rstrip("\ufffd"))  # an incomplete character
-        begun = (n for some in self.stop for n in range(1, len(some)) if text.endswith(some[:n]))
-        return max(cut, *begun, 0)
+    def _release(self, end: int) -> str:
+        """The held text up to ``end``, or up to a stop string, with which the text ends."""
+        places = [(place + len(some), place) for some in self.stop if (place := self.held.find(some)) >= 0]
+        if places:
+            end, self.ended = min(places)[1], True
+        piece, self.held = self.held[:end], self.held[end:]
+        return piece
+
+    def _begun(self) -> int:
+        """Where in the held text a stop string may begin that later tokens complete."""
+        longest = max(map(len, self.stop), default=1)
+        for place in range(max(0, len(self.held) - longest + 1), len(self.held)):
+            if any(some.startswith(self.held[place:]) for some in self.stop):
+                return place
+        return len(self.held)

@@ -15,6 +15,8 @@ def test_what_is_allowed_passes() -> None:
 def test_what_is_not_is_named() -> None:
     with pytest.raises(ValueError, match=r"^n_layer must be at least 1, not 0\.$"):
         at_least(1, n_head=2, n_layer=0, d_model=-1)
+    with pytest.raises(ValueError, match=r"^d_model must be at least 1, not nan\.$"):
+        at_least(1, d_model=float("nan"))
     with pytest.raises(ValueError, match=r"^kind must be one of a, b, not 'c'\.$"):
         one_of({"a": 1, "b": 2}, kind="c")
     for value in (1.0, -0.1, float("nan")):

@@ -35,6 +35,30 @@ def test_layer_is_near(shape: tuple[int, ...], width: int, bias: bool) -> None:
     assert 0 < error < 0.02
 
 
+@pytest.mark.parametrize("n", [0, 1, 3, FEW, FEW + 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_inputs_and_weights_may_lie_in_memory_in_any_way(n: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(1)
+    weight, x = torch.randn(80, 48), torch.randn(n, 48).to(dtype)
+    wanted = Int8Linear(weight)(x)
+    assert wanted.shape == (n, 80)
+    for view in (x.T.contiguous().T, torch.stack([x, -x], dim=2)[..., 0]):
+        assert torch.equal(Int8Linear(weight)(view), wanted)
+        assert torch.equal(Int8Linear(weight.T.contiguous().T)(view), wanted)
+    row = x[:1].expand(min(n, 1) * 4, -1)
+    assert torch.equal(Int8Linear(weight)(row), Int8Linear(weight)(row.contiguous()))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_weights_of_sixteen_bits_are_rounded_as_exactly(dtype: torch.dtype) -> None:
+    torch.manual_seed(1)
+    weight = torch.randn(1_000, 64).to(dtype)
+    whole, scale = quantise(weight)
+    assert ((whole * scale[:, None] - weight.float()).abs() <= scale[:, None] * 0.501).all()
+    assert not quantise(torch.zeros(2, 3, dtype=dtype))[0].any()
+
+
 def test_model_is_near_and_the_original_untouched() -> None:
     model = lm.GPT(lm.GPTConfig(vocab_size=31, context_length=16, n_layer=2, n_head=4, d_model=32))
     for p in model.parameters():

@@ -26,6 +26,18 @@ def test_evaluating_restores_each_mode_also_after_an_error() -> None:
     assert modes(model) == before
 
 
+def test_an_error_while_switching_restores_each_mode() -> None:
+    class Stubborn(nn.Module):
+        def train(self, mode: bool = True) -> nn.Module:
+            raise RuntimeError("I stay as I am")
+
+    model = nn.Sequential(network(), Stubborn(), network())
+    before = modes(model)
+    with pytest.raises(RuntimeError, match="I stay"), evaluating(model):
+        pass
+    assert modes(model) == before
+
+
 def test_what_is_in_evaluation_mode_in_a_training_model_stays_so() -> None:
     model = network()
     model[0][1].eval()

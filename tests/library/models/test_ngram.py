@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,3 +87,34 @@ def test_errors_in_words() -> None:
         NGram(2, 4).log_probs([1, 2])
     with pytest.raises(ValueError, match="fewer than the order"):
         NGram(3, 4).fit([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ([0, 1, 4], "There is no token 4: the model counts tokens 0 to 3"),
+        ([-1, 1, 2], "There is no token -1"),
+        (np.array([0, 1, 2**64 - 1], dtype=np.uint64), "There is no token 18446744073709551615"),
+        ([0.5, 1, 2], "must be integers"),
+        ([[0, 1], [2, 3]], r"of shape \(2, 2\)"),
+    ],
+)
+def test_tokens_outside_the_vocabulary_are_refused(tokens: Any, message: str) -> None:
+    """As part of a key, -1 or 4 would count as other tokens."""
+    model = NGram(2, 4).fit([0, 1, 2, 3, 0, 1])
+    for method in (NGram(2, 4).fit, model.log_probs, model.next_probs):
+        with pytest.raises(ValueError, match=message):
+            method(tokens)
+
+
+def test_integers_of_any_kind_count_alike() -> None:
+    tokens = [0, 1, 2, 3, 0, 1, 3]
+    wanted = NGram(2, 4).fit(tokens).log_probs(tokens)
+    for some in (np.array(tokens, dtype=np.uint16), torch.tensor(tokens, dtype=torch.int32)):
+        np.testing.assert_array_equal(NGram(2, 4).fit(some).log_probs(some), wanted)
+    assert len(NGram(2, 4).fit(tokens).log_probs([])) == 0
+
+
+def test_no_vocabulary_is_refused() -> None:
+    with pytest.raises(ValueError, match="vocab_size must be at least 1"):
+        NGram(2, 0)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from largemodels.models.gpt import GPT, GPTConfig
+from largemodels.text.evaluation import continuation_loss, evaluate
 from largemodels.text.generation import Session, beam_search, generate, pad, steps
-from largemodels.text.sampling import Sampling
+from largemodels.text.sampling import Sampling, penalised
 
 VOCAB = 7
 GENERATOR = torch.Generator
@@ -48,7 +49,8 @@ def test_each_token_is_read_once_and_what_is_kept_changes_nothing(changes: dict)
     text = torch.randint(VOCAB, (3, 14))
     read = []
     gpt.token_embedding.register_forward_hook(lambda _, arguments, __: read.append(arguments[0].shape[1]))
-    with torch.no_grad(), Session(gpt, text[:, :4], 10) as session:
+    with torch.no_grad():
+        session = Session(gpt, text[:, :4], 10)
         assert session.cache is not None
         assert session.cache.capacity == 11
         logits = [session.read(text[:, :end]) for end in range(4, 15)]
@@ -279,6 +281,156 @@ def test_the_mode_of_the_model_is_restored(training: bool) -> None:
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.parametrize("context_length", [5, 30])
+@pytest.mark.parametrize("padded", [False, True])
+def test_generators_in_turn_with_training_between(context_length: int, padded: bool) -> None:
+    """Each gives what it gives alone, and between two tokens every module has the mode that the caller chose."""
+    gpt, prompts = model(dropout=0.5, context_length=context_length).train(), torch.randint(VOCAB, (3, 2))
+    gpt.blocks[1].eval()  # as of a frozen part
+    modes = [module.training for module in gpt.modules()]
+    mask = torch.tensor([[False, True]] * 3) if padded else None
+    wanted = generate(gpt, prompts, 9, 0, mask=mask)[:, 2:]
+    one, two, abandoned = (steps(gpt, prompts, 9, Sampling(temperature=0), mask=mask) for _ in range(3))
+    next(abandoned)
+    found: tuple[list, list] = ([], [])
+    for some, other in zip(one, two, strict=True):
+        for chosen, so_far in ((some, found[0]), (other, found[1])):
+            so_far.append(chosen)
+        assert [module.training for module in gpt.modules()] == modes
+        assert evaluate(gpt, torch.arange(7) % VOCAB, 4) > 0
+        assert [module.training for module in gpt.modules()] == modes
+    assert torch.equal(torch.cat(found[0], dim=1), wanted)
+    assert torch.equal(torch.cat(found[1], dim=1), wanted)
+    del abandoned
+    assert [module.training for module in gpt.modules()] == modes
+
+
+def test_an_error_within_leaves_the_mode() -> None:
+    gpt, calls = model().train(), []
+
+    def fail(*_: object) -> None:
+        calls.append(gpt.training)
+        raise RuntimeError("broken")
+
+    gpt.final_norm.register_forward_hook(fail)
+    for use in (
+        lambda: generate(gpt, PROMPT, 2),
+        lambda: beam_search(gpt, PROMPT, 2),
+        lambda: evaluate(gpt, torch.zeros(9, dtype=torch.long), 3),
+        lambda: continuation_loss(gpt, [PROMPT[0]], [PROMPT[0, :1]]),
+    ):
+        with pytest.raises(RuntimeError, match="broken"):
+            use()
+        assert all(module.training for module in gpt.modules())
+    assert calls == 4 * [False]
+
+
+# Extremes, and numbers of other kinds.
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.int32, torch.int64])
+@pytest.mark.parametrize("n_new", [0, 3])
+def test_prompts_of_any_integers_and_layout(dtype: torch.dtype, n_new: int) -> None:
+    gpt, prompts = model(vocab_size=400).eval(), torch.randint(100, (2, 3))
+    wanted = generate(gpt, prompts, n_new, 0, repetition_penalty=1.3)
+    for view in (prompts, prompts.T.contiguous().T, torch.stack([prompts, prompts], dim=2)[..., 0]):
+        found = generate(gpt, view.to(dtype), n_new, 0, repetition_penalty=1.3)
+        assert found.dtype == torch.int64 and torch.equal(found, wanted)  # some exceed 127, and 255
+        best = beam_search(gpt, view.to(dtype), n_new, 2, repetition_penalty=1.3)
+        assert torch.equal(best, beam_search(gpt, prompts, n_new, 2, repetition_penalty=1.3))
+    row = prompts[:1].expand(3, -1)
+    assert torch.equal(generate(gpt, row.to(dtype), n_new, 0), generate(gpt, row.clone(), n_new, 0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.complex64])
+def test_a_prompt_of_other_numbers_is_refused(dtype: torch.dtype) -> None:
+    for search in (generate, beam_search):
+        with pytest.raises(ValueError, match="Tokens must be integers, not torch"):
+            search(model(), PROMPT.to(dtype), 2)
+
+
+@pytest.mark.parametrize("end_token", [None, 0])
+@pytest.mark.parametrize("n_beam", [1, 2, 5])
+def test_beams_over_a_vocabulary_of_one(n_beam: int, end_token: int | None) -> None:
+    gpt = model(vocab_size=1).eval()
+    found = beam_search(gpt, PROMPT, 4, n_beam, end_token=end_token)
+    assert found.tolist() == [[0] * (7 if end_token is None else 4)] * 2
+    assert generate(gpt, PROMPT, 4, end_token=end_token).shape == found.shape
+
+
+@pytest.mark.parametrize("end_token", [None, 1])
+@torch.no_grad()
+def test_more_beams_than_tokens(end_token: int | None) -> None:
+    gpt, prompt = model(vocab_size=2).eval(), torch.tensor([[0, 1]])
+    whole = all_continuations(gpt, prompt, 3, end_token)
+    best = max(whole, key=lambda tokens: whole[tokens])
+    found = beam_search(gpt, prompt, 3, 20, length_penalty=0, end_token=end_token)
+    assert tuple(found[0, 2:].tolist()) == best
+
+
+LOGITS = torch.tensor([[1.0, 3.0, -2.0, 2.0]])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("temperature", [5e-324, 1e-300, 1e-45, 1e-38, 1e-16, 1e-15, 1e-8])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_tiny_temperatures_are_greedy(temperature: float, sign: int, dtype: torch.dtype) -> None:
+    for filters in ({}, {"top_k": 2}, {"top_p": 0.5}, {"repetition_penalty": 1.2}):
+        sampling = Sampling(temperature, **filters)  # type: ignore[arg-type]
+        probs = sampling.probs(sign * LOGITS.to(dtype))
+        assert probs.tolist() == [[0.0, 1.0, 0.0, 0.0] if sign > 0 else [0.0, 0.0, 1.0, 0.0]]
+        chosen = sampling.choose(sign * LOGITS.to(dtype), torch.tensor([[0]]))
+        assert chosen.item() == Sampling(0.0).choose(sign * LOGITS, PROMPT[:1]).item()
+    same = Sampling(temperature).probs(torch.tensor([[2.0, 0.0, 2.0]], dtype=dtype))
+    assert same.tolist() == [[0.5, 0.0, 0.5]]
+
+
+@pytest.mark.parametrize("temperature", [1e16, 1e39, 1e308])
+def test_huge_temperatures_are_uniform(temperature: float) -> None:
+    assert Sampling(temperature).probs(LOGITS).tolist() == [[0.25] * 4]
+    hidden = torch.tensor([[0.0, 5.0, -torch.inf]])  # a token that the model excludes stays excluded
+    assert Sampling(temperature).probs(hidden).tolist() == [[0.5, 0.5, 0.0]]
+
+
+@pytest.mark.parametrize("top_p", [5e-324, 1e-300, 1e-45, 1e-20])
+def test_a_tiny_top_p_keeps_the_likeliest(top_p: float) -> None:
+    assert Sampling(top_p=top_p).probs(LOGITS).tolist() == [[0.0, 1.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize("penalty", [1e16, 1e300])
+@pytest.mark.parametrize("temperature", [1e-300, 1e-3])
+def test_extreme_penalties_act_as_their_limits(penalty: float, temperature: float) -> None:
+    seen = torch.tensor([[1, 2, 3]])
+    huge, tiny = (Sampling(temperature, repetition_penalty=some) for some in (penalty, 1 / penalty))
+    assert huge.choose(LOGITS, seen).item() == 0  # 1, all others at most 0
+    assert tiny.choose(LOGITS, seen).item() == 1
+    everything = torch.tensor([[0, 1, 2, 3]])
+    for some in (huge, tiny):
+        assert some.probs(penalised(-LOGITS.abs(), everything, some.repetition_penalty)).isfinite().all()
+    gpt = model().eval()
+    assert beam_search(gpt, torch.arange(VOCAB)[None], 3, 2, repetition_penalty=penalty).shape == (
+        1,
+        VOCAB + 3,
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_scores_of_sixteen_bits_are_penalised_as_exactly_as_those_of_more(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    logits, text = (4 * torch.randn(50, 40)).to(dtype), torch.arange(0, 40, 3).expand(50, -1)
+    for penalty in (1.01, 1.3, 0.7, 1e-6, 1e6):
+        found = penalised(logits, text, penalty)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, penalised(logits.float(), text, penalty))
+        exact = penalised(logits.double(), text, penalty)
+        assert exact.dtype == torch.float64
+        torch.testing.assert_close(found.double(), exact, rtol=2e-7, atol=0)
+        sampling = Sampling(0.0, repetition_penalty=penalty)
+        assert torch.equal(sampling.choose(logits, text)[:, 0], exact.argmax(dim=-1))
+    for sampling in (Sampling(0.7), Sampling(top_k=5), Sampling(1.3, top_p=0.8)):
+        assert torch.equal(sampling.probs(logits), sampling.probs(logits.float()))
+
+
 PROMPT = torch.zeros(2, 3, dtype=torch.long)
 
 
@@ -289,12 +441,22 @@ PROMPT = torch.zeros(2, 3, dtype=torch.long)
         (PROMPT[:0], {}, "prompt is empty"),
         (PROMPT[0], {}, "prompt is empty"),
         (PROMPT, {"n_new": -1}, "n_new"),
-        (PROMPT, {"temperature": -0.1}, "temperature must be 0 or positive, not -0.1"),
+        (PROMPT, {"temperature": -0.1}, "temperature must be 0 or positive, and finite, not -0.1"),
         (PROMPT, {"temperature": float("nan")}, "temperature"),
+        (PROMPT, {"temperature": float("inf")}, "and finite, not inf"),
         (PROMPT, {"top_k": 0}, "top_k must be at least 1, not 0"),
+        (PROMPT, {"top_k": float("nan")}, "top_k must be at least 1, not nan"),
+        (PROMPT, {"top_p": float("nan")}, "top_p must be above 0"),
+        (PROMPT, {"top_p": float("inf")}, "top_p must be above 0"),
         (PROMPT, {"top_p": 0.0}, "top_p must be above 0 and at most 1, not 0.0"),
         (PROMPT, {"top_p": 1.1}, "top_p must be above 0"),
         (PROMPT, {"repetition_penalty": 0.0}, "repetition_penalty must be positive"),
+        (PROMPT, {"repetition_penalty": float("nan")}, "repetition_penalty must be positive"),
+        (
+            PROMPT,
+            {"repetition_penalty": float("inf")},
+            "repetition_penalty must be positive and finite, not inf",
+        ),
         (PROMPT, {"mask": torch.tensor([[1, 1, 0], [1, 1, 1]])}, "padding on the left"),
         (PROMPT, {"mask": torch.ones(2, 2)}, "the shape of tokens"),
     ],
@@ -307,6 +469,12 @@ def test_bad_input_is_refused_in_words(prompt: Tensor, options: dict, message: s
 def test_bad_beams_are_refused_in_words() -> None:
     with pytest.raises(ValueError, match="n_beam must be at least 1, not 0"):
         beam_search(model(), PROMPT, 3, 0)
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="repetition_penalty must be positive and finite"):
+            beam_search(model(), PROMPT, 3, repetition_penalty=wrong)
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="length_penalty must be finite"):
+            beam_search(model(), PROMPT, 3, length_penalty=wrong)
     with pytest.raises(ValueError, match="prompt is empty"):
         beam_search(model(), PROMPT[:, :0], 3)
     with pytest.raises(ValueError, match="prompt is empty"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -214,5 +215,128 @@ def test_a_slow_tokenizer_is_refused() -> None:
 def test_another_file_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(content)
-    with pytest.raises(ValueError, match=r"tokenizer\.json is not a tokenizer saved by largemodels"):
+    with pytest.raises(
+        ValueError, match=r"tokenizer\.json is not a tokenizer saved by largemodels \(.+\)\.$"
+    ):
         tokenizers.load(path)
+
+
+def stored(kind: str, tmp_path: Path, **changes: Any) -> Path:
+    """A saved tokenizer, some settings of the package ``tokenizers`` in which are replaced."""
+    path = tmp_path / "tokenizer.json"
+    tokenizers.save(BYTE_LEVEL[kind], path)
+    content = json.loads(path.read_text())
+    content["tokenizer"] |= changes
+    path.write_text(json.dumps(content))
+    return path
+
+
+def padding(length: int) -> dict[str, Any]:
+    sides = {
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "x",
+    }
+    return {"padding": {"strategy": {"Fixed": length}} | sides}
+
+
+MODEL = byte_pairs().to_json()["tokenizer"]["model"]
+MALICIOUS = {
+    "aborts for lack of memory": padding(10**12),
+    "panics with that": padding(2**63),
+    "a table that points outside": {
+        "normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8="}
+    },
+    "grows without end": {
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [{"type": "Replace", "pattern": {"Regex": "."}, "content": "a" * 100}] * 8,
+        }
+    },
+    "panics while loading": {"model": MODEL | {"continuing_subword_prefix": "é" * 4}},
+    "an unfinished expression": {
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"Regex": "("},
+            "behavior": "Isolated",
+            "invert": False,
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", MALICIOUS)
+@pytest.mark.parametrize("kind", BYTE_LEVEL)
+def test_a_malicious_file_is_refused_in_one_line(kind: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"not a tokenizer saved by largemodels \(.+\)\.$") as caught:
+        tokenizers.load(stored(kind, tmp_path, **MALICIOUS[name]))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "vocab", [{"a": 0, "b": 2**32 - 1}, {"a": 0, "b": 0}, {"a": 0, "b": "1"}, {"a": 1}, []]
+)
+def test_byte_pairs_with_other_numbers_are_refused(vocab: Any, tmp_path: Path) -> None:
+    path = stored("byte pairs", tmp_path, model=MODEL | {"vocab": vocab, "merges": []})
+    with pytest.raises(ValueError, match="not a tokenizer saved by largemodels"):
+        tokenizers.load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"special_tokens": {"tokenizer_file": "/etc/passwd"}}, "special tokens must be texts"),
+        ({"special_tokens": {"eos_token": 7}}, "special tokens must be texts"),
+        ({"special_tokens": 7}, "not a tokenizer saved"),
+        ({"chat_template": 7}, "chat template is not a text"),
+    ],
+)
+def test_only_texts_are_taken_for_special_tokens_and_template(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    tokenizers.save(BYTE_LEVEL["transformers"], path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(ValueError, match=message):
+        tokenizers.load(path)
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    tokenizers.save(BYTE_LEVEL["transformers"], path)
+    content = json.loads(path.read_text())
+    del content["chat_template"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"\(it has no 'chat_template'\)"):
+        tokenizers.load(path)
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="not a tokenizer saved by largemodels"):
+        tokenizers.load(path)
+
+
+def test_a_panic_for_one_text_is_an_error_in_words() -> None:
+    fast = Fast.from_str(json.dumps(byte_pairs().to_json()["tokenizer"]))
+    fast.pre_tokenizer = pre_tokenizers.FixedLength(length=0)
+    tokenizer = TransformersTokenizer(PreTrainedTokenizerFast(tokenizer_object=fast))
+    with pytest.raises(ValueError, match="The tokenizer is damaged: chunk size must be non-zero"):
+        tokenizer.encode("to be")
+
+
+def test_a_real_tokenizer_is_loaded_again(smollm2_tokenizer: TransformersTokenizer, tmp_path: Path) -> None:
+    tokenizers.save(smollm2_tokenizer, tmp_path / "tokenizer.json")
+    again = tokenizers.load(tmp_path / "tokenizer.json")
+    assert isinstance(again, TransformersTokenizer)
+    assert again.to_json() == smollm2_tokenizer.to_json()
+    assert (
+        again.encode("To be,  2<|im_end|>").tolist()
+        == smollm2_tokenizer.encode("To be,  2<|im_end|>").tolist()
+    )
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_tokens_that_are_no_integers_are_refused(kind: str) -> None:
+    for tokens in ([1.5], torch.tensor([1.5])):
+        with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+            ALL[kind].decode(tokens)  # type: ignore[arg-type]

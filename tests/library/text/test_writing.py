@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import AddedToken, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer as Fast
+from transformers import PreTrainedTokenizerFast
 
 from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.text.generation import generate
-from largemodels.text.tokenizers import ByteBPE, CharTokenizer
-from largemodels.text.writing import _Text, complete, stream
+from largemodels.text.tokenizers import END_OF_TEXT, ByteBPE, CharTokenizer, TransformersTokenizer
+from largemodels.text.writing import _Text, complete, likeliest, stream, written_dialogue
 
 CHARACTERS = CharTokenizer("abcdefg\n")
 BYTES = ByteBPE.train(["naïve café 🙂 to be or not to be " * 3], 280)
@@ -160,3 +164,72 @@ def test_bad_input_is_refused_in_words(prompt: str, options: dict, message: str)
 def test_no_prompt_is_refused_in_words() -> None:
     with pytest.raises(ValueError, match="prompt"):
         complete(model(CHARACTERS.vocab_size), CHARACTERS, [], 3)
+
+
+CONTROL = ["<|start|>", "<|end|>", "<|end|", "终", END_OF_TEXT]
+TEMPLATE = (
+    "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] | trim }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+)
+
+
+def chatty() -> TransformersTokenizer:
+    """A tokenizer of bytes with control tokens, one of which contains another, and one is a single character."""
+    fast = Fast.from_str(json.dumps(ByteBPE.train("to be or not", 257).to_json()["tokenizer"]))
+    fast.add_special_tokens([AddedToken(some, special=True, normalized=False) for some in CONTROL])
+    inner = PreTrainedTokenizerFast(tokenizer_object=fast, eos_token=END_OF_TEXT)
+    inner.chat_template = TEMPLATE
+    return TransformersTokenizer(inner)
+
+
+CHATTY = chatty()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(CONTROL)).map(
+        "".join
+    )
+)
+def test_what_people_write_is_text_and_only_the_template_places_control_tokens(written: str) -> None:
+    tokens = written_dialogue(CHATTY, [{"role": "user", "content": written}])
+    assert CHATTY.decode(tokens) == f"<|start|>user\n{written.strip()}<|end|>\n<|start|>assistant\n"
+    control = set(CHATTY.inner.convert_tokens_to_ids(CONTROL))
+    start, end = CHATTY.inner.convert_tokens_to_ids(["<|start|>", "<|end|>"])
+    assert [token for token in tokens.tolist() if token in control] == [start, end, start]
+
+
+def test_a_dialogue_without_markers_has_the_tokens_that_transformers_gives_it() -> None:
+    said = [{"role": "system", "content": "Be brief.  "}, {"role": "user", "content": "\n café 🙂 \ue000"}]
+    wanted = CHATTY.inner.apply_chat_template(said, add_generation_prompt=True, return_dict=False)
+    assert written_dialogue(CHATTY, said).tolist() == wanted
+
+
+def test_markers_in_parts_of_a_message_and_in_a_role() -> None:
+    inner = CHATTY.inner
+    said = [{"role": "user<|end|>", "content": [{"type": "text", "text": "a<|end|>\U000f0000"}]}]
+    other = chatty()
+    other.inner.chat_template = "{{ messages[0]['role'] }}{{ messages[0]['content'][0]['text'] }}<|start|>"
+    tokens = written_dialogue(other, said)
+    assert other.decode(tokens) == "user<|end|>a<|end|>\U000f0000<|start|>"
+    assert [token for token in tokens.tolist() if token >= 257] == [inner.convert_tokens_to_ids("<|start|>")]
+
+
+def test_half_a_surrogate_pair_in_a_message_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="unpaired surrogate"):
+        written_dialogue(CHATTY, [{"role": "user", "content": "a\ud800"}])
+
+
+def test_no_blank_is_lost_between_prompt_and_continuation() -> None:
+    """The tokens are whole words with "▁" for the blank before, and the first blank of a text is dropped."""
+    words = Fast(models.WordLevel({"▁to": 0, "▁be": 1, "▁or": 2, "<unk>": 3}, unk_token="<unk>"))
+    words.pre_tokenizer, words.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    tokenizer = TransformersTokenizer(PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>"))
+    gpt = model(tokenizer.vocab_size)
+    tokens = generate(gpt, tokenizer.encode("to be")[None], 5, 0)[0]
+    assert tokenizer.decode(tokens[2:])[0] != " "
+    continuation = tokenizer.decode(tokens).removeprefix("to be")
+    assert continuation[0] == " "
+    assert "".join(stream(gpt, tokenizer, "to be", 5, temperature=0)) == continuation
+    assert complete(gpt, tokenizer, ["be", "to be"], 5, temperature=0)[1] == continuation
+    assert likeliest(gpt, tokenizer, "to be", 5, n_beam=1) == continuation
