@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tools import gallery, notebooks, records, source_notes, studies
+from tools import cells, gallery, notebooks, records, source_notes, studies
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -187,6 +187,10 @@ def write(root: Path = ROOT) -> int:
     chapters = listed_chapters(root)
     paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
     read = {chapter: notebooks.read(path) for chapter, path in paths.items()}
+    for chapter, notebook in read.items():
+        for cell in records.explored(notebook):
+            place = notebooks.where(paths[chapter], cell)
+            raise ValueError(f"{place}: {cells.EXPLORED}; run make chapter CH={chapter}")
     titles = {chapter: notebooks.title(notebook) for chapter, notebook in read.items()}
     found = records.load_all(root)
     stored = filter(None, (studies.load(name, root) for name in studies.names(root)))

@@ -19,7 +19,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from largemodels.book.claims import MARK, claim_line
+from largemodels.book.claims import MARK, OUTSIDE, claim_line
 from tools import notebooks, pins, studies
 from tools.notebooks import ROOT, tags, where
 
@@ -174,6 +174,15 @@ def printed_claims(notebook: NotebookNode) -> list[str]:
         printed = [output.text for output in cell.get("outputs", []) if output.get("name") == "stdout"]
         lines += "".join(printed).splitlines()
     return [line for line in lines if line.startswith(MARK)]
+
+
+def explored(notebook: NotebookNode) -> list[int]:
+    """Numbers of the cells whose outputs show a claim outside its bounds, from a run with LARGEMODELS_EXPLORE."""
+    return [
+        index
+        for index, cell in enumerate(notebook.cells)
+        if any(line.endswith(OUTSIDE) for line in printed_claims(NotebookNode(cells=[cell])))
+    ]
 
 
 def _line(claim: dict[str, Any]) -> str:

@@ -73,6 +73,12 @@ def test_a_claim_outside_its_bounds_ends_the_run_in_one_line(book) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_notebook_that_explores_is_not_recorded(book) -> None:
+    explore = 'import os\nos.environ["LARGEMODELS_EXPLORE"] = "1"'
+    with pytest.raises(ExecutionError, match="cell 2: ClaimError: two = 4 is outside"):
+        run_in(book(START, explore, 'lm.claim("two", 4, 1, 3)'))
+
+
 def test_a_notebook_that_hangs_is_stopped(book) -> None:
     root = book(START, "while True:\n    pass")
     with pytest.raises(ExecutionError, match="stopped after 15 s"):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tools import pages
+from largemodels.book import claims
+from tools import cells, notebooks, pages
 from tools.passages import Passage, passages
 from tools.source_notes import SourceNote
 
@@ -113,3 +114,15 @@ def test_chapters_outside_the_contents_are_left_out(listed: Path) -> None:
     assert pages.write(listed) == 3
     for page in (listed / "book" / "generated").glob("*.md"):
         assert "small" not in page.read_text(encoding="utf-8")
+
+
+def test_a_notebook_saved_after_exploring_is_not_in_the_book(listed: Path) -> None:
+    path = notebooks.path_of("05_project/small", listed)
+    text = path.read_text(encoding="utf-8")
+    changed = text.replace("within [1.55, 1.68]", f"outside [1.55, 1.68]: {claims.OUTSIDE}")
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+    message = r"cell 6: shows a claim outside its bounds.*; run make chapter CH=05_project/small"
+    with pytest.raises(ValueError, match=message):
+        pages.write(listed)
+    assert [index for index, text in cells.faults(notebooks.read(path)) if cells.EXPLORED in text] == [6]
