@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
-from tools import gallery, sphinx_cells, sphinx_claims
+from tools import edition, gallery, sphinx_cells, sphinx_claims
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 MATHJAX_FILES = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/")
@@ -99,7 +99,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", write_redirect)
     app.connect("doctree-read", name_folded_cells)
-    for part in (gallery, sphinx_cells, sphinx_claims):
+    for part in (edition, gallery, sphinx_cells, sphinx_claims):
         part.setup(app)
     app.connect("env-updated", rewrite_for_navigation)
     app.connect("build-finished", remove_left_over)
