@@ -70,7 +70,7 @@ def _question(root: Path, page: str) -> str:
 
 def promise(notebook: NotebookNode) -> str:
     """What a reader can do after a chapter, without the beginning of the sentence: "train a GPT …"."""
-    blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip())
+    blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip()) if notebook.cells else []
     sentence = " ".join(blocks[1].split()) if len(blocks) > 1 else ""
     return sentence.removeprefix(PROMISE)
 

@@ -1,6 +1,6 @@
 """Run chapters with papermill, in parallel over the cores, and write their outputs and records.
 
-    python -m tools.execute --stale            the chapters whose record is out of date
+    python -m tools.execute --stale            the chapters whose record is out of date; with names, those of them
     python -m tools.execute --all              every chapter
     python -m tools.execute 05_project/pretraining …
 
@@ -26,7 +26,7 @@ from typing import Any
 from largemodels.book.setup import SetupError
 from largemodels.data.registry import DataError
 
-from . import needs, notebooks, records
+from . import failures, needs, notebooks, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build" / "executed"
@@ -98,7 +98,7 @@ def run(
             f"{chapter}: stopped after {time_limit:.0f} s, the limit for a notebook."
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["ended without an error message"])[-1]
+        last = failures.last_error(done.stderr)
         raise ExecutionError(f"{chapter}: {last} (the notebook as far as it ran: {notebooks.where(output)})")
     measured = json.loads(done.stdout.splitlines()[-1])
     return Run(output, _record(chapter, output, measured, root))
@@ -142,7 +142,7 @@ def store(chapter: str, done: Run) -> None:
 
 def execute(chapters: list[str]) -> list[str]:
     """Run and store chapters; returns one line for each that failed."""
-    failures = []
+    failed = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {pool.submit(run, chapter): chapter for chapter in chapters}
         for number, future in enumerate(as_completed(running), start=1):
@@ -150,12 +150,12 @@ def execute(chapters: list[str]) -> list[str]:
             try:
                 done = future.result()
             except ExecutionError as error:
-                failures.append(str(error))
+                failed.append(str(error))
                 print(f"[{number}/{len(chapters)}] {chapter}: failed", flush=True)
                 continue
             store(chapter, done)
             print(f"[{number}/{len(chapters)}] {chapter}: {done.record['seconds']:.0f} s", flush=True)
-    return failures
+    return failed
 
 
 def announce(chapters: list[str]) -> None:
@@ -179,16 +179,16 @@ def main() -> None:
     every = notebooks.chapters()
     if unknown := sorted(set(asked.chapter) - set(every)):
         sys.exit(f"There is no chapter {', '.join(unknown)}. Choose from: {', '.join(every)}.")
-    chosen = (
-        every if asked.all else [c for c in every if records.staleness(c)] if asked.stale else asked.chapter
-    )
+    chosen = every if asked.all or (asked.stale and not asked.chapter) else asked.chapter
+    if asked.stale:
+        chosen = [chapter for chapter in chosen if records.staleness(chapter)]
     announce(chosen)
     try:
         needs.provide(chosen)
     except (SetupError, DataError, ValueError) as error:
         sys.exit(str(error))
-    if failures := execute(chosen):
-        sys.exit("\n".join(failures))
+    if failed := execute(chosen):
+        sys.exit("\n".join(failed))
     print(f"executed {len(chosen)} of {len(every)} chapters in {time.perf_counter() - began:.0f} s")
 
 

@@ -102,7 +102,7 @@ def page(
 
 
 def _card(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
-    header = notebook.cells[0].source
+    header = notebook.cells[0].source if notebook.cells else ""
     title, found = notebooks.title(notebook), picture(notebook)
     sentence = next(iter(header.split("\n\n")[1:2]), "").strip()
     options = [

@@ -14,7 +14,7 @@ from pathlib import Path
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from tools import notebooks, pictures
+from tools import failures, notebooks, pictures
 
 
 def main(source: Path, output: Path) -> None:
@@ -25,7 +25,7 @@ def main(source: Path, output: Path) -> None:
             str(source), str(output), kernel_name="python3", cwd=str(source.parent), progress_bar=False
         )
     except PapermillExecutionError as error:
-        sys.exit(f"cell {error.cell_index}: {error.ename}: {error.evalue.splitlines()[0]}")
+        sys.exit(f"cell {error.cell_index}: {failures.named(error.ename, error.evalue)}")
     seconds = time.perf_counter() - began
     executed = notebooks.read(output)
     if pictures.pack(executed):

@@ -20,7 +20,7 @@ from typing import Any
 
 from largemodels.book import provenance, studies
 from largemodels.book.recompute import PLAN
-from tools import execute
+from tools import execute, failures
 from tools.notebooks import ROOT
 
 N_CHEAPEST, N_RANDOM = 2, 2
@@ -84,7 +84,7 @@ def run(name: str, chosen: list[int], environment: Mapping[str, str] | None = No
         command = [sys.executable, str(studies.script(name))]
         done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
         if done.returncode or not report.exists():
-            last = (done.stderr.strip().splitlines() or ["the script does not save its rows"])[-1]
+            last = failures.last_error(done.stderr, "the script does not save its rows")
             raise Difference(last.removeprefix("largemodels.book.recompute.OtherRows: "))
         found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return found

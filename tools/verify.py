@@ -26,6 +26,7 @@ from typing import Any
 from largemodels.book import provenance
 from largemodels.book import studies as stored_studies
 from tools import execute, notebooks, recompute, records, studies
+from tools.failures import last_error
 from tools.recompute import Difference
 
 
@@ -133,7 +134,7 @@ def rerun_study(name: str) -> str:
     settings = execute.environment("laptop")
     done = subprocess.run(command, cwd=notebooks.ROOT, env=settings, capture_output=True, text=True)
     if done.returncode:
-        raise Difference((done.stderr.strip().splitlines() or ["it ended without an error message"])[-1])
+        raise Difference(last_error(done.stderr))
     return f"all rows computed again ({time.perf_counter() - began:.0f} s)"
 
 

@@ -79,6 +79,19 @@ def test_a_notebook_that_explores_is_not_recorded(book) -> None:
         run_in(book(START, explore, 'lm.claim("two", 4, 1, 3)'))
 
 
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        ("ValueError()", "ValueError"),
+        ("ValueError('\\none\\ntwo')", "ValueError: one"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_a_failure_names_cell_and_kind_whatever_its_message(book, raised: str, line: str) -> None:
+    with pytest.raises(ExecutionError, match=rf"^01_part/small: cell 1: {line} \(the notebook"):
+        run_in(book(START, f"raise {raised}"))
+
+
 def test_a_notebook_that_hangs_is_stopped(book) -> None:
     root = book(START, "while True:\n    pass")
     with pytest.raises(ExecutionError, match="stopped after 15 s"):

@@ -147,7 +147,7 @@ class RunFolder:
     def _not_written(self, step: int, error: Exception) -> str:
         free = shutil.disk_usage(self.path).free / 1e6  # megabytes
         kept = f"{self.intact[-1].name} is untouched." if self.intact else "There is none before it."
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return (
             f"The checkpoint of step {step} could not be written to {self.path}, where {free:,.1f} MB are free "
             f"({reason}). {kept} Make room and run again."
