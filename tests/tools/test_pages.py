@@ -9,6 +9,7 @@ import pytest
 
 from largemodels.book import claims
 from tools import cells, notebooks, pages
+from tools.markdown import literal
 from tools.passages import Passage, passages
 from tools.source_notes import SourceNote
 
@@ -52,8 +53,17 @@ def test_data_have_short_names(data: str, name: str) -> None:
 
 def test_names_of_claims_are_no_markup() -> None:
     name = "$p$ of *all* {math}`x`, {{ x }}, <b>, a_b_, [c](d) | e & #f"
-    text = pages.literal(name)
+    text = literal(name)
     assert passages(f"| {text} |\n|---|\n") == [Passage(name.replace("|", "|"))]
+
+
+def test_names_are_no_markup_wherever_they_stand(record: dict[str, Any]) -> None:
+    study = {"study": "05_project/a", "rows": [], "executed": "2026-11-24", "processor": "A | B_c_ <d>"}
+    assert r"| A \| B\_c\_ \<d\> |" in pages.records_page([record], TITLES, [study])
+    audit = pages.audit_page([note("4.5", "wrong", "It costs $5, not $6 *a month*.")], TITLES)
+    assert r"**Wrong:** It costs \$5, not \$6 \*a month\*. (" in audit
+    linked = pages.records_page([record], {"05_project/small": "A [small](other.ipynb) chapter"})
+    assert "[A small chapter](/notebooks/05_project/small.ipynb)" in linked
 
 
 def test_records_page_says_what_was_verified(record: dict[str, Any]) -> None:
