@@ -34,6 +34,13 @@ def build(root: Path, out: Path, left_out: dict[str, str]) -> bool:
 
     if not color_terminal():
         nocolor()
+    begun, doctrees = out.with_name(".begun"), out.with_name(".doctrees")
+    if (
+        begun.exists()
+    ):  # the last build was killed: what it has read may lack pages, and its index of words too
+        shutil.rmtree(doctrees, ignore_errors=True)
+    begun.parent.mkdir(parents=True, exist_ok=True)
+    begun.touch()
     result = build_sphinx(
         root,
         out,
@@ -51,7 +58,8 @@ def build(root: Path, out: Path, left_out: dict[str, str]) -> bool:
         force_all=_new_look(root, out),
     )
     if result != 0:
-        shutil.rmtree(out.with_name(".doctrees"), ignore_errors=True)
+        shutil.rmtree(doctrees, ignore_errors=True)
+    begun.unlink()
     return result == 0
 
 
