@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 from largemodels.book.setup import SetupError
 from largemodels.data.registry import DataError
 
-from . import failures, needs, notebooks, records
+from . import failures, needs, notebooks, processes, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build" / "executed"
@@ -85,14 +85,7 @@ def run(
     journal.write_text("", encoding="utf-8")
     command = [sys.executable, "-m", "tools.papermill_one", str(source), str(output)]
     try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(scale, journal),
-            timeout=time_limit,
-            capture_output=True,
-            text=True,
-        )
+        done = processes.run(command, ROOT, environment(scale, journal), time_limit)
     except subprocess.TimeoutExpired:
         raise ExecutionError(
             f"{chapter}: stopped after {time_limit:.0f} s, the limit for a notebook."
@@ -100,8 +93,14 @@ def run(
     if done.returncode:
         last = failures.last_error(done.stderr)
         raise ExecutionError(f"{chapter}: {last} (the notebook as far as it ran: {notebooks.where(output)})")
-    measured = json.loads(done.stdout.splitlines()[-1])
-    return Run(output, _record(chapter, output, measured, root))
+    try:
+        record = _record(chapter, output, json.loads(done.stdout.splitlines()[-1]), root)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ExecutionError(
+            f"{chapter}: what the run noted in {notebooks.where(journal)} cannot be read ({type(error).__name__}: "
+            f"{failures.first_line(str(error))}); the notebook must not write to that file or close its output."
+        ) from None
+    return Run(output, record)
 
 
 def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) -> dict[str, Any]:
@@ -111,7 +110,7 @@ def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) 
     used = next((entry for entry in reversed(entries) if "library" in entry), None)
     if not started or used is None:
         raise ExecutionError(f"{chapter}: the notebook does not call lm.start, or its kernel was killed.")
-    return {
+    record = {
         "chapter": chapter,
         "scale": started[-1]["scale"],
         "seed": started[-1]["seed"],
@@ -129,6 +128,9 @@ def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) 
         },
         "claims": [entry["claim"] for entry in entries if "claim" in entry],
     }
+    if wrong := records.wrong_fields(record):
+        raise ValueError(f"no {wrong[0]}")
+    return record
 
 
 def store(chapter: str, done: Run) -> None:
@@ -143,10 +145,8 @@ def store(chapter: str, done: Run) -> None:
 def execute(chapters: list[str]) -> list[str]:
     """Run and store chapters; returns one line for each that failed."""
     failed = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = {pool.submit(run, chapter): chapter for chapter in chapters}
-        for number, future in enumerate(as_completed(running), start=1):
-            chapter = running[future]
+    with closing(processes.in_parallel(run, chapters)) as results:
+        for number, (chapter, future) in enumerate(results, start=1):
             try:
                 done = future.result()
             except ExecutionError as error:
@@ -193,4 +193,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    processes.interruptible(main)

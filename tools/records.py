@@ -46,13 +46,14 @@ def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
         record = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
         record = None
-    wrong = _wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
+    wrong = wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
     if wrong:
         raise ValueError(f"{where(file)}: {wrong[0]} is missing or wrong; run make chapter CH={chapter}")
     return record
 
 
-def _wrong_fields(record: dict[str, Any]) -> list[str]:
+def wrong_fields(record: dict[str, Any]) -> list[str]:
+    """The fields of a record that are missing or of the wrong kind."""
     wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
     if not wrong and not {"code", "library"} <= record["hashes"].keys():
         wrong.append("hashes")

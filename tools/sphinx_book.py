@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
+from largemodels.files import aside
 from tools import edition, gallery, sphinx_cells, sphinx_claims
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
@@ -48,8 +49,8 @@ def copy_mathjax(app: Sphinx) -> None:
         name = file.as_posix().partition("/static/mathjax/")[2]
         target = Path(app.outdir, "_static", "mathjax", name)
         if name.startswith(MATHJAX_FILES) and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(file.locate()), target)
+            with aside(target) as place:  # half a file would count as there ever after
+                shutil.copyfile(str(file.locate()), place)
 
 
 def write_redirect(app: Sphinx) -> None:
