@@ -113,7 +113,6 @@ JOURNAL = 'import os\nfrom pathlib import Path\njournal = Path(os.environ["LARGE
     "spoil",
     [
         "journal.write_bytes(bytes(range(256)))",
-        "journal.unlink()",
         "journal.write_text('3')",
         """journal.write_text('{"scale": 3, "seed": null, "claim": 4}')""",
     ],
@@ -126,6 +125,7 @@ def test_a_spoiled_journal_is_one_failure_and_the_others_go_on(book, spoil: str,
     monkeypatch.setattr(execute, "store", lambda chapter, done: stored.append(chapter))
     (failed,) = execute.execute(["01_part/small", "01_part/good"])
     assert failed.startswith("01_part/small: what the run noted in ")
+    assert "must not write to that file" in failed
     assert "\n" not in failed
     assert stored == ["01_part/good"]
 
