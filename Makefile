@@ -29,9 +29,9 @@ $(VENV)/all: $(VENV)/ready $(wildcard requirements/part*.txt) data/registry.toml
 	@$(BIN)/python -m tools.needs --all
 	@touch $@
 
-book: $(VENV)/ready  ## execute the chapters that are out of date and build the pages: _build/html/index.html
-	@$(BIN)/python -m tools.execute --stale
-	@$(BIN)/python -m tools.render
+book: $(VENV)/ready  ## execute the chapters that are out of date and build the pages; an edition of some: make book CHAPTERS="…"
+	@$(BIN)/python -m tools.execute --stale $(CHAPTERS)
+	@$(BIN)/python -m tools.render $(CHAPTERS)
 
 # What CI runs, in parts that run in parallel; a test checks that each test file is in exactly one of them.
 PARTS := library book notebooks

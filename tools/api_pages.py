@@ -10,6 +10,7 @@ import ast
 import re
 from pathlib import Path
 
+from tools.markdown import literal
 from tools.notebooks import ROOT
 
 _ROLE = re.compile(r":(?:py:)?\w+:`~?\.*([^`]+)`")
@@ -39,7 +40,8 @@ def summary(docstring: str | None) -> str:
     """The first sentence of a docstring as Markdown for a table."""
     paragraph = " ".join((docstring or "").strip().partition("\n\n")[0].split())
     sentence = re.split(r"(?<=[^.][.:])\s+(?=[A-Z`])", paragraph)[0].rstrip(".:")
-    return _ROLE.sub(r"`\1`", sentence).replace("``", "`").replace("|", "\\|")
+    code = _ROLE.sub(r"`\1`", sentence).replace("``", "`").split("`")
+    return "`".join(part.replace("|", "\\|") if at % 2 else literal(part) for at, part in enumerate(code))
 
 
 def module_summary(path: Path) -> str:

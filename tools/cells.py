@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from tools import pictures, sound
+from tools import pictures, records, sound
 from tools.markdown import images, myst_only
 from tools.notebooks import tags
 
 LINES = 30
+EXPLORED = "shows a claim outside its bounds, from a run with LARGEMODELS_EXPLORE"
 ALT = 20  # least number of characters of an alternative text
 TAGS = {
     "setup",
@@ -38,6 +39,8 @@ def faults(notebook: NotebookNode, executed: bool = True) -> Iterator[tuple[int,
             yield index, fault
         if unknown := sorted(tags(cell) - TAGS):
             yield index, f"the tag {unknown[0]} is unknown; use one of {', '.join(sorted(TAGS))}"
+    for index in records.explored(notebook):
+        yield index, f"{EXPLORED}; run make chapter"
     yield from pictures.faults(notebook)
     if executed:
         yield from _order(notebook)

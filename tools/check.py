@@ -29,6 +29,7 @@ from tools import (
     citations,
     contents,
     execute,
+    failures,
     notebooks,
     prose,
     records,
@@ -39,7 +40,6 @@ from tools.notebooks import ROOT, TEMPLATE, where
 
 # How nbval runs a notebook: every cell must run; an output is compared where a tag asks for it.
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @functools.cache
@@ -128,8 +128,7 @@ class _Failures:
         if call.excinfo is None:
             return
         error = call.excinfo.value
-        trace = _COLOUR.sub("", getattr(error, "inner_traceback", "") or "").strip()
-        last = trace.splitlines()[-1].strip() if trace else ""
+        last = failures.last_error(getattr(error, "inner_traceback", "") or "", "")
         if str(error) == "Cell outputs differ":
             said = "the output is not the stored one; run make chapter, or remove the tag nbval-check-output"
         else:
@@ -141,14 +140,14 @@ class _Failures:
 def smoke(path: Path) -> tuple[int, list[str]]:
     """Run a notebook at smoke scale; how many cells ran, and what is wrong."""
     os.environ.update(execute.environment("smoke"))
-    failures, shown = _Failures(path), io.StringIO()
+    found, shown = _Failures(path), io.StringIO()
     options = [*NBVAL, "-q", "-p", "no:cacheprovider", "--rootdir", str(path.parent)]
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
-        code = pytest.main([*options, str(path)], plugins=[cell_numbers, failures])
-    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not failures.lines:
-        last = (shown.getvalue().strip().splitlines() or ["no output"])[-1]
-        failures.lines.append(f"{where(path)}: could not be run: {last}")
-    return failures.cells, failures.lines
+        code = pytest.main([*options, str(path)], plugins=[cell_numbers, found])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and not found.lines:
+        last = failures.last_error(shown.getvalue(), "no output")
+        found.lines.append(f"{where(path)}: could not be run: {last}")
+    return found.cells, found.lines
 
 
 def path_for(name: str, root: Path = ROOT) -> Path | None:

@@ -12,11 +12,11 @@ from nbformat import NotebookNode
 from pybtex.database import parse_string
 from pybtex.errors import capture
 
+from tools.markdown import addresses
 from tools.notebooks import ROOT, tags, where
 from tools.passages import links
 
 BIBLIOGRAPHY = ROOT / "book" / "references.bib"
-_ADDRESS = re.compile(r"https?://[^\s\"'<>)\]}]*[^\s\"'<>)\]}.,;:]")
 _OWN = {"localhost", "127.0.0.1", "0.0.0.0"}  # what a chapter serves on the reader's machine
 
 
@@ -63,7 +63,7 @@ def problems(path: Path, notebook: NotebookNode, entries: Bibliography) -> list[
         elif "setup" in tags(cell):
             targets = []  # the address of the book itself
         else:
-            targets = [normalizeLink(address) for address in _ADDRESS.findall(cell.source)]
+            targets = [normalizeLink(cell.source[start:end]) for start, end in addresses(cell.source)]
         found += [f"{where(path, index)}: {it}" for it in _faults(path, targets, entries)]
     return found
 

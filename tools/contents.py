@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 from largemodels.files import aside
 from tools import api_pages, notebooks
 from tools import pages as generated
+from tools.markdown import unlinked
 from tools.notebooks import ROOT
 
 BEGIN, END = "<!-- parts -->", "<!-- /parts -->"
@@ -64,15 +65,15 @@ def _question(root: Path, page: str) -> str:
     match = re.search(r"\*\*([^*]+\?)\*\*", text)
     if not match:
         raise ValueError(f"book/parts/{page}.md: has no question in bold, **…?**")
-    question = " ".join(match[1].split())
+    question = unlinked(" ".join(match[1].split()))
     return question[0].upper() + question[1:]
 
 
 def promise(notebook: NotebookNode) -> str:
     """What a reader can do after a chapter, without the beginning of the sentence: "train a GPT …"."""
-    blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip())
+    blocks = re.split(r"\n\s*\n", notebook.cells[0].source.strip()) if notebook.cells else []
     sentence = " ".join(blocks[1].split()) if len(blocks) > 1 else ""
-    return sentence.removeprefix(PROMISE)
+    return unlinked(sentence.removeprefix(PROMISE))
 
 
 def chapter_list(part: Part, root: Path = ROOT) -> str:
@@ -82,7 +83,9 @@ def chapter_list(part: Part, root: Path = ROOT) -> str:
     lines = ["After its chapters you can:\n"]
     for chapter in part.chapters:
         notebook = notebooks.read(notebooks.path_of(chapter, root))
-        lines.append(f"- [{notebooks.title(notebook)}](/notebooks/{chapter}.ipynb): {promise(notebook)}")
+        lines.append(
+            f"- [{unlinked(notebooks.title(notebook))}](/notebooks/{chapter}.ipynb): {promise(notebook)}"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -118,7 +121,7 @@ def readme_table(root: Path = ROOT) -> str:
         links = []
         for chapter in part.chapters:
             title = notebooks.title(notebooks.read(notebooks.path_of(chapter, root)))
-            links.append(f"[{generated.in_cell(title)}](notebooks/{chapter}.ipynb)")
+            links.append(f"[{generated.in_cell(unlinked(title))}](notebooks/{chapter}.ipynb)")
         lines.append(
             f"| {part.caption} | {generated.in_cell(part.question)} | {', '.join(links) or 'to come'} |"
         )

@@ -1,6 +1,6 @@
 """Run chapters with papermill, in parallel over the cores, and write their outputs and records.
 
-    python -m tools.execute --stale            the chapters whose record is out of date
+    python -m tools.execute --stale            the chapters whose record is out of date; with names, those of them
     python -m tools.execute --all              every chapter
     python -m tools.execute 05_project/pretraining …
 
@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any
 from largemodels.book.setup import SetupError
 from largemodels.data.registry import DataError
 
-from . import needs, notebooks, records
+from . import failures, needs, notebooks, processes, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build" / "executed"
@@ -85,23 +85,22 @@ def run(
     journal.write_text("", encoding="utf-8")
     command = [sys.executable, "-m", "tools.papermill_one", str(source), str(output)]
     try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(scale, journal),
-            timeout=time_limit,
-            capture_output=True,
-            text=True,
-        )
+        done = processes.run(command, ROOT, environment(scale, journal), time_limit)
     except subprocess.TimeoutExpired:
         raise ExecutionError(
             f"{chapter}: stopped after {time_limit:.0f} s, the limit for a notebook."
         ) from None
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["ended without an error message"])[-1]
+        last = failures.last_error(done.stderr)
         raise ExecutionError(f"{chapter}: {last} (the notebook as far as it ran: {notebooks.where(output)})")
-    measured = json.loads(done.stdout.splitlines()[-1])
-    return Run(output, _record(chapter, output, measured, root))
+    try:
+        record = _record(chapter, output, json.loads(done.stdout.splitlines()[-1]), root)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ExecutionError(
+            f"{chapter}: what the run noted in {notebooks.where(journal)} cannot be read ({type(error).__name__}: "
+            f"{failures.first_line(str(error))}); the notebook must not write to that file or close its output."
+        ) from None
+    return Run(output, record)
 
 
 def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) -> dict[str, Any]:
@@ -111,7 +110,7 @@ def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) 
     used = next((entry for entry in reversed(entries) if "library" in entry), None)
     if not started or used is None:
         raise ExecutionError(f"{chapter}: the notebook does not call lm.start, or its kernel was killed.")
-    return {
+    record = {
         "chapter": chapter,
         "scale": started[-1]["scale"],
         "seed": started[-1]["seed"],
@@ -129,6 +128,9 @@ def _record(chapter: str, output: Path, measured: dict[str, float], root: Path) 
         },
         "claims": [entry["claim"] for entry in entries if "claim" in entry],
     }
+    if wrong := records.wrong_fields(record):
+        raise ValueError(f"no {wrong[0]}")
+    return record
 
 
 def store(chapter: str, done: Run) -> None:
@@ -142,20 +144,18 @@ def store(chapter: str, done: Run) -> None:
 
 def execute(chapters: list[str]) -> list[str]:
     """Run and store chapters; returns one line for each that failed."""
-    failures = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = {pool.submit(run, chapter): chapter for chapter in chapters}
-        for number, future in enumerate(as_completed(running), start=1):
-            chapter = running[future]
+    failed = []
+    with closing(processes.in_parallel(run, chapters)) as results:
+        for number, (chapter, future) in enumerate(results, start=1):
             try:
                 done = future.result()
             except ExecutionError as error:
-                failures.append(str(error))
+                failed.append(str(error))
                 print(f"[{number}/{len(chapters)}] {chapter}: failed", flush=True)
                 continue
             store(chapter, done)
             print(f"[{number}/{len(chapters)}] {chapter}: {done.record['seconds']:.0f} s", flush=True)
-    return failures
+    return failed
 
 
 def announce(chapters: list[str]) -> None:
@@ -179,18 +179,18 @@ def main() -> None:
     every = notebooks.chapters()
     if unknown := sorted(set(asked.chapter) - set(every)):
         sys.exit(f"There is no chapter {', '.join(unknown)}. Choose from: {', '.join(every)}.")
-    chosen = (
-        every if asked.all else [c for c in every if records.staleness(c)] if asked.stale else asked.chapter
-    )
+    chosen = every if asked.all or (asked.stale and not asked.chapter) else asked.chapter
+    if asked.stale:
+        chosen = [chapter for chapter in chosen if records.staleness(chapter)]
     announce(chosen)
     try:
         needs.provide(chosen)
     except (SetupError, DataError, ValueError) as error:
         sys.exit(str(error))
-    if failures := execute(chosen):
-        sys.exit("\n".join(failures))
+    if failed := execute(chosen):
+        sys.exit("\n".join(failed))
     print(f"executed {len(chosen)} of {len(every)} chapters in {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":
-    main()
+    processes.interruptible(main)

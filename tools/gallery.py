@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sphinx.application import Sphinx
 
 from largemodels.files import aside
 from tools import notebooks
+from tools.markdown import unlinked
 from tools.prose import COST
 
 SIZE = (640, 400)  # pixels, at most
@@ -102,22 +104,30 @@ def page(
 
 
 def _card(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
-    header = notebook.cells[0].source
-    title, found = notebooks.title(notebook), picture(notebook)
+    header = notebook.cells[0].source if notebook.cells else ""
+    title, found = unlinked(notebooks.title(notebook)), picture(notebook)
     sentence = next(iter(header.split("\n\n")[1:2]), "").strip()
     options = [
         f"link: /notebooks/{chapter}",
         "link-type: doc",
-        f"link-alt: {title}",
+        f"link-alt: {_quoted(title)}",
         "class-card: chapter-card",
     ]
     if file and found:
-        options += [f"img-top: {PICTURES}/{file.name}", f"img-alt: {found.alt or title}"]
-    lines = [f"::::{{grid-item-card}} {title}", *(f":{option}" for option in options), "", sentence]
+        options += [
+            f"img-top: {PICTURES}/{file.name}",
+            f"img-alt: {json.dumps(found.alt or title, ensure_ascii=False)}",
+        ]
+    lines = [f"::::{{grid-item-card}} {title}", *(f":{option}" for option in options), "", unlinked(sentence)]
     if cost := COST.search(header):
         said = f"{cost['minutes']} min · {cost['memory']} GB · {cost['data'].strip()}"
         lines += ["", ":::{card-footer}", said, ":::"]
     return "\n".join([*lines, "::::"])
+
+
+def _quoted(text: str) -> str:
+    """A text as the value of a directive's option, where `#`, `:` and quotation marks have a meaning otherwise."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def parts(root: Path) -> list[tuple[str, list[str]]]:

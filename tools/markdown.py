@@ -46,6 +46,47 @@ MYST_ONLY = {
 _OPTIONS = re.compile(r"\A(?:---\n[\s\S]*?\n---\n|(?:\s*:[\w-]+:.*(?:\n|\Z))+)")
 
 
+# Brackets, letters of any language and most signs may stand in an address; quotation marks, private characters such as
+# LINK, and the full-width punctuation of Chinese end it.
+_BARE = re.compile(r"https?://[^\s<>\"'`|\\“”‘’«»\ue000-\uf8ff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]+")
+_OPENED = {")": "(", "]": "[", "}": "{"}
+_LINK_IN_TEXT = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?:[^()\s]|\([^()]*\))*\)")
+
+
+def addresses(text: str) -> list[tuple[int, int]]:
+    """Start and end of each bare address in a text.
+
+    As on GitHub, punctuation at its end, and a bracket that it does not open, belong to the sentence around it.
+    """
+    found = []
+    for match in _BARE.finditer(text):
+        address = match[0]
+        while address[-1] in ".,;:!?*~…" or (
+            address[-1] in _OPENED and address.count(address[-1]) > address.count(_OPENED[address[-1]])
+        ):
+            address = address[:-1]
+        if not address.endswith("/") or address.count("/") > 2:
+            found.append((match.start(), match.start() + len(address)))
+    return found
+
+
+def without_addresses(text: str, instead: str) -> str:
+    """A text in which something else stands for each bare address."""
+    for start, end in reversed(addresses(text)):
+        text = text[:start] + instead + text[end:]
+    return text
+
+
+def literal(text: str) -> str:
+    """One line that means nothing to Markdown, in a table or elsewhere: `$`, `*` and `{` show as they are."""
+    return re.sub(r"([\\`*_{}\[\]$<>&|~^#])", r"\\\1", re.sub(r"\s+", " ", text))
+
+
+def unlinked(text: str) -> str:
+    """Markdown with the text of its links alone, for another place: there a relative link would lead elsewhere."""
+    return _LINK_IN_TEXT.sub(r"\1", text)
+
+
 @dataclass(frozen=True)
 class Image:
     """A picture in Markdown or HTML."""

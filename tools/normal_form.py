@@ -37,9 +37,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         cell.id = _cell_id(cell, seen)
         seen.add(cell.id)
         if cell.cell_type == "code":
-            # What installing says is about one machine.
-            setup = "setup" in cell.metadata.get("tags", [])
-            cell.outputs = [] if setup else _merged(cell.get("outputs", []))
+            cell.outputs = _merged(cell.get("outputs", []))
     _number([cell for cell in result.cells if cell.cell_type == "code"])
     return result
 

@@ -73,9 +73,14 @@ def _parse(text: str, path: Path) -> NotebookNode:
     return nbformat.v4.reads(text)
 
 
+def text(notebook: NotebookNode) -> str:
+    """The text of a notebook's file."""
+    return str(nbformat.v4.writes(notebook)) + "\n"
+
+
 def write(path: Path, notebook: NotebookNode) -> None:
     """Write a notebook; an interruption leaves the old one whole."""
-    replace(path, nbformat.v4.writes(notebook) + "\n")
+    replace(path, text(notebook))
 
 
 def replace(path: Path, text: str) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tools import gallery, notebooks, records, source_notes, studies
+from tools import cells, gallery, notebooks, records, source_notes, studies
+from tools.markdown import literal, unlinked
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,11 +54,6 @@ def in_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def literal(text: str) -> str:
-    """Text in a table that means nothing to Markdown: `$`, `*` and `{` show as they are."""
-    return re.sub(r"([\\`*_{}\[\]$<>&|~^#])", r"\\\1", " ".join(text.split()))
-
-
 def short_name(data: str) -> str:
     """Name of a data set without its package and version, which are given below the chapter's claims."""
     return re.split(r" of | (?=\d)", data)[0]
@@ -65,7 +61,7 @@ def short_name(data: str) -> str:
 
 def link(title: str, chapter: str) -> str:
     """A link to a chapter's page."""
-    return f"[{in_cell(title)}](/notebooks/{chapter}.ipynb)"
+    return f"[{in_cell(unlinked(title))}](/notebooks/{chapter}.ipynb)"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -115,7 +111,7 @@ def _studies(stored: list[dict[str, Any]]) -> list[str]:
         if study.get("verified"):
             last = study["verified"][-1]
             verified = f"{last['on']}: rows {', '.join(map(str, last['rows']))}, {last['how']}"
-        place = in_cell(study.get("processor", "unknown"))
+        place = literal(study.get("processor", "unknown"))
         rows.append([f"`{study['study']}`", str(len(study["rows"])), place, study["executed"], verified])
     if not rows:
         return []
@@ -159,7 +155,7 @@ def audit_page(notes: list[source_notes.SourceNote], titles: dict[str, str]) -> 
             parts.append(f"## Section {section}")
         quotation = "\n".join(f"> {line}".rstrip() for line in note.text.strip().splitlines())
         chapter = link(titles[note.chapter], note.chapter)
-        parts += [f"**{note.verdict.capitalize()}:** {note.claim} ({chapter})", quotation]
+        parts += [f"**{note.verdict.capitalize()}:** {literal(note.claim)} ({chapter})", quotation]
     return "\n\n".join(parts) + "\n"
 
 
@@ -187,6 +183,10 @@ def write(root: Path = ROOT) -> int:
     chapters = listed_chapters(root)
     paths = {chapter: notebooks.path_of(chapter, root) for chapter in chapters}
     read = {chapter: notebooks.read(path) for chapter, path in paths.items()}
+    for chapter, notebook in read.items():
+        for cell in records.explored(notebook):
+            place = notebooks.where(paths[chapter], cell)
+            raise ValueError(f"{place}: {cells.EXPLORED}; run make chapter CH={chapter}")
     titles = {chapter: notebooks.title(notebook) for chapter, notebook in read.items()}
     found = records.load_all(root)
     stored = filter(None, (studies.load(name, root) for name in studies.names(root)))

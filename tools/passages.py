@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from markdown_it.common.normalize_url import normalizeLink
 from markdown_it.token import Token
 
-from tools.markdown import LINK, Html, blocks
+from tools.markdown import LINK, Html, addresses, blocks, without_addresses
 
 CODE = "\ue000"  # represents code, a formula or a role in a passage
 
 _ABBREVIATIONS = re.compile(r"(?:\b(?:al|vs|approx|ca|cf|Fig|Eq|Sec|No|Dr|St)|\b[A-Za-z]\.[A-Za-z])\.$")
 _SENTENCE_END = re.compile(rf"[.!?][\"'”’)\]*]*{LINK}*\s+(?=[\"'“‘(\[]*[A-Z0-9{CODE}{LINK}−+-])")
-_ADDRESS = re.compile(r"https?://[^\s<>\"'|]*[^\s<>\"'|.,;:!?)]")
 _CITE = re.compile(r"cite(:\w+)?")
 
 
@@ -48,27 +48,28 @@ def passages(text: str) -> list[Passage]:
             found.append(Passage(" | ".join(row or []), tuple(row_links)))
             row = None
         elif token.type in ("inline", "html_block"):
-            plain, addresses = _plain(token)
+            plain, linked = _plain(token)
             if row is not None:
                 row.append(plain)
-                row_links += addresses
+                row_links += linked
             elif level:
-                found.append(Passage(plain, tuple(addresses), level))
+                found.append(Passage(plain, tuple(linked), level))
             else:
-                found += _sentences(plain, addresses)
+                found += _sentences(plain, linked)
     return found
 
 
 def _plain(token: Token) -> tuple[str, list[str]]:
     """Text of a block without markup, in which a mark replaces each link's address; and these addresses."""
-    text, addresses = "", []
+    text = ""
+    found: list[str] = []
     open_links: list[str] = []
     for child in token.children or [token]:
         if child.type == "text" and open_links:
-            text += _ADDRESS.sub("", child.content)
+            text += without_addresses(child.content, "")
         elif child.type == "text":
-            addresses += _ADDRESS.findall(child.content)
-            text += _ADDRESS.sub(LINK, child.content)
+            found += [normalizeLink(child.content[start:end]) for start, end in addresses(child.content)]
+            text += without_addresses(child.content, LINK)
         elif child.type in ("softbreak", "hardbreak"):
             text += " "
         elif child.type == "image":
@@ -76,22 +77,22 @@ def _plain(token: Token) -> tuple[str, list[str]]:
         elif child.type in ("html_inline", "html_block"):
             html = Html(child.content)
             text += html.text
-            addresses += html.links
+            found += map(normalizeLink, html.links)
         elif child.type == "link_open":
             open_links.append(str(child.attrs["href"]))
         elif child.type == "link_close":
-            addresses.append(open_links.pop())
+            found.append(open_links.pop())
             text += LINK
         elif child.type == "myst_role" and _CITE.fullmatch(child.meta["name"]):
             keys = child.content.split(",")
-            addresses += [f"cite:{key.strip()}" for key in keys]
+            found += [f"cite:{key.strip()}" for key in keys]
             text += LINK * len(keys)
         elif child.type in ("code_inline", "math_inline", "math_inline_double", "myst_role"):
             text += CODE
-    return text, addresses
+    return text, found
 
 
-def _sentences(text: str, addresses: list[str]) -> list[Passage]:
+def _sentences(text: str, linked: list[str]) -> list[Passage]:
     """Cut a paragraph into sentences, each with the links in it."""
     ends = [
         end.end()
@@ -99,7 +100,7 @@ def _sentences(text: str, addresses: list[str]) -> list[Passage]:
         if not _ABBREVIATIONS.search(text[: end.start() + 1])
     ]
     found = []
-    remaining = list(addresses)
+    remaining = list(linked)
     for start, stop in zip([0, *ends], [*ends, len(text)], strict=True):
         sentence = text[start:stop].strip()
         count = sentence.count(LINK)

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from tools import notebooks
+from tools.failures import first_line
 
 ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
@@ -70,8 +71,8 @@ def stamp_source(source: str, address: str, place: str = "the set-up cell") -> s
     return LINE.sub(f'REPOSITORY = "{address}"', source)
 
 
-def stamp_notebook(path: Path, address: str) -> None:
-    """Write the address into a notebook's set-up cell."""
+def stamp_notebook(path: Path, address: str) -> str:
+    """The text of a notebook with the address in its set-up cell."""
     notebook = notebooks.read(path)
     cells = [cell for cell in notebook.cells if "setup" in notebooks.tags(cell)]
     if len(cells) != 1:
@@ -80,34 +81,49 @@ def stamp_notebook(path: Path, address: str) -> None:
         cells[0].source = stamp_source(cells[0].source, address)
     except PublishError as error:
         raise PublishError(f"{path.name}: {error}") from None
-    notebooks.write(path, notebook)
+    return notebooks.text(notebook)
 
 
 def stamp(root: Path, address: str) -> int:
-    """Stamp a checkout; the number of notebooks stamped."""
+    """Stamp a checkout, or leave it as it is if anything in it does not fit; the number of notebooks stamped."""
     address = checked(address)
     paths = notebooks.paths(root)
-    for path in paths:
-        stamp_notebook(path, address)
-    library = root / LIBRARY
-    stamped = stamp_source(library.read_text(encoding="utf-8"), address, LIBRARY)
-    library.write_text(stamped, encoding="utf-8")
-    config = root / "_config.yml"
-    config.write_text(stamp_config(config.read_text(encoding="utf-8"), address), encoding="utf-8")
+    texts = {path: stamp_notebook(path, address) for path in paths}
+    library, config = root / LIBRARY, root / "_config.yml"
+    texts[library] = stamp_source(library.read_text(encoding="utf-8"), address, LIBRARY)
+    texts[config] = stamp_config(config.read_text(encoding="utf-8"), address)
+    for path, text in texts.items():
+        notebooks.replace(path, text)  # where a link stands, the link is replaced, not what it leads to
     return len(paths)
 
 
 def copy_checkout(root: Path, target: Path) -> None:
-    """Copy all files that git tracks or would add, with uncommitted changes, into an empty folder."""
+    """Copy all files that git tracks or would add, with uncommitted changes, into an empty folder; links as links.
+
+    Raises:
+        PublishError: if the target is not an empty folder outside the checkout, or git knows no checkout here.
+        OSError: if the target cannot be written to.
+    """
+    if target.resolve().is_relative_to(root.resolve()):
+        raise PublishError(f"{target} is inside the checkout; name a folder elsewhere.")
+    if target.is_symlink() and not target.exists():
+        raise PublishError(f"{target} is a link that leads nowhere.")
+    if target.exists() and not target.is_dir():
+        raise PublishError(f"{target} is not a folder.")
     if target.exists() and any(target.iterdir()):
         raise PublishError(f"{target} is not empty.")
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True).stdout
+    try:
+        names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True).stdout
+    except FileNotFoundError:
+        raise PublishError("git is not installed; it says which files belong to the book.") from None
+    except subprocess.CalledProcessError as error:
+        raise PublishError(f"{root} is no git checkout: {first_line(error.stderr)}") from None
     for name in filter(None, names.split("\0")):
         source = root / name
-        if source.is_file():
+        if source.is_file() or source.is_symlink():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target / name)
+            shutil.copy2(source, target / name, follow_symlinks=False)
 
 
 def main() -> int:
@@ -116,14 +132,18 @@ def main() -> int:
         prog="python -m tools.publish", description="Write a repository's address into the book."
     )
     parser.add_argument("--address", required=True, help="https://github.com/OWNER/REPOSITORY")
-    parser.add_argument("--into", type=Path, help="an empty folder; the address is written into a copy there")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        help="an empty folder outside the checkout; the address is written into a copy there",
+    )
     options = parser.parse_args()
     try:
         address = checked(options.address)
         if options.into:
             copy_checkout(ROOT, options.into)
         count = stamp(options.into or ROOT, address)
-    except PublishError as error:
+    except (OSError, ValueError) as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
     print(f"{count} notebooks in {options.into or ROOT} now point to {address}")

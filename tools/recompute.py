@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from typing import Any
 
 from largemodels.book import provenance, studies
 from largemodels.book.recompute import PLAN
-from tools import execute
+from tools import execute, failures, processes
 from tools.notebooks import ROOT
 
 N_CHEAPEST, N_RANDOM = 2, 2
@@ -82,9 +81,9 @@ def run(name: str, chosen: list[int], environment: Mapping[str, str] | None = No
         plan.write_text(json.dumps({"rows": rows, "chosen": chosen, "report": str(report)}), encoding="utf-8")
         settings = execute.environment("laptop") | dict(environment or {}) | {PLAN: str(plan)}
         command = [sys.executable, str(studies.script(name))]
-        done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
+        done = processes.run(command, ROOT, settings)
         if done.returncode or not report.exists():
-            last = (done.stderr.strip().splitlines() or ["the script does not save its rows"])[-1]
+            last = failures.last_error(done.stderr, "the script does not save its rows")
             raise Difference(last.removeprefix("largemodels.book.recompute.OtherRows: "))
         found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return found

@@ -19,7 +19,7 @@ from typing import Any
 from nbformat import NotebookNode
 
 from largemodels.book import provenance
-from largemodels.book.claims import MARK, claim_line
+from largemodels.book.claims import MARK, OUTSIDE, claim_line
 from largemodels.files import from_json, to_json
 from tools import notebooks, pins, studies
 from tools.notebooks import ROOT, tags, where
@@ -47,13 +47,14 @@ def load(chapter: str, root: Path = ROOT) -> dict[str, Any] | None:
         record = from_json(file.read_text(encoding="utf-8"))
     except ValueError:
         record = None
-    wrong = _wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
+    wrong = wrong_fields(record) if isinstance(record, dict) else ["the JSON"]
     if wrong:
         raise ValueError(f"{where(file)}: {wrong[0]} is missing or wrong; run make chapter CH={chapter}")
     return record
 
 
-def _wrong_fields(record: dict[str, Any]) -> list[str]:
+def wrong_fields(record: dict[str, Any]) -> list[str]:
+    """The fields of a record that are missing or of the wrong kind."""
     wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
     if not wrong and not {"code", "library"} <= record["hashes"].keys():
         wrong.append("hashes")
@@ -175,6 +176,15 @@ def printed_claims(notebook: NotebookNode) -> list[str]:
         printed = [output.text for output in cell.get("outputs", []) if output.get("name") == "stdout"]
         lines += "".join(printed).splitlines()
     return [line for line in lines if line.startswith(MARK)]
+
+
+def explored(notebook: NotebookNode) -> list[int]:
+    """Numbers of the cells whose outputs show a claim outside its bounds, from a run with LARGEMODELS_EXPLORE."""
+    return [
+        index
+        for index, cell in enumerate(notebook.cells)
+        if any(line.endswith(OUTSIDE) for line in printed_claims(NotebookNode(cells=[cell])))
+    ]
 
 
 def _line(claim: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
-from tools import gallery, sphinx_cells, sphinx_claims
+from largemodels.files import aside
+from tools import edition, gallery, sphinx_cells, sphinx_claims
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 MATHJAX_FILES = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/")
@@ -48,8 +49,8 @@ def copy_mathjax(app: Sphinx) -> None:
         name = file.as_posix().partition("/static/mathjax/")[2]
         target = Path(app.outdir, "_static", "mathjax", name)
         if name.startswith(MATHJAX_FILES) and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(file.locate()), target)
+            with aside(target) as place:  # half a file would count as there ever after
+                shutil.copyfile(str(file.locate()), place)
 
 
 def write_redirect(app: Sphinx) -> None:
@@ -99,7 +100,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", copy_mathjax)
     app.connect("builder-inited", write_redirect)
     app.connect("doctree-read", name_folded_cells)
-    for part in (gallery, sphinx_cells, sphinx_claims):
+    for part in (edition, gallery, sphinx_cells, sphinx_claims):
         part.setup(app)
     app.connect("env-updated", rewrite_for_navigation)
     app.connect("build-finished", remove_left_over)

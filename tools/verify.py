@@ -14,18 +14,17 @@ was verified and when. A chapter whose own code or outputs changed is not verifi
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from datetime import date
 from typing import Any
 
 from largemodels.book import provenance
 from largemodels.book import studies as stored_studies
-from tools import execute, notebooks, recompute, records, studies
+from tools import execute, notebooks, processes, recompute, records, studies
+from tools.failures import last_error
 from tools.recompute import Difference
 
 
@@ -110,10 +109,8 @@ def due_chapters(asked: Iterable[str]) -> tuple[list[str], list[str]]:
 def in_parallel(work: Callable[[str], str], names: list[str]) -> dict[str, str]:
     """Do the work for each name, as many at once as there are cores; what differs, by name."""
     failures = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        running = {pool.submit(work, name): name for name in names}
-        for future in as_completed(running):
-            name = running[future]
+    with closing(processes.in_parallel(work, names)) as results:
+        for name, future in results:
             try:
                 print(f"{name}: {future.result()}", flush=True)
             except (Difference, stored_studies.StudyError) as error:
@@ -130,10 +127,9 @@ def rerun_study(name: str) -> str:
     """
     began = time.perf_counter()
     command = [sys.executable, str(stored_studies.script(name))]
-    settings = execute.environment("laptop")
-    done = subprocess.run(command, cwd=notebooks.ROOT, env=settings, capture_output=True, text=True)
+    done = processes.run(command, notebooks.ROOT, execute.environment("laptop"))
     if done.returncode:
-        raise Difference((done.stderr.strip().splitlines() or ["it ended without an error message"])[-1])
+        raise Difference(last_error(done.stderr))
     return f"all rows computed again ({time.perf_counter() - began:.0f} s)"
 
 
@@ -231,4 +227,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(processes.interruptible(main))

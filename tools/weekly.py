@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,8 @@ def body(error: str) -> str:
         os.environ.get(f"GITHUB_{key}", "") for key in ("SERVER_URL", "REPOSITORY", "RUN_ID")
     )
     where = f"\n\nRun: {server}/{repository}/actions/runs/{run}" if run else ""
-    return f"```\n{error}\n```\n\nVersions: {versions}{where}\n"
+    fence = "`" * (1 + max(2, *map(len, re.findall("`+", error)), 0))  # longer than any in the text
+    return f"{fence}\n{error}\n{fence}\n\nVersions: {versions}{where}\n"
 
 
 def open_issues(found: dict[str, str]) -> list[str]:

@@ -10,6 +10,7 @@ from nbformat import NotebookNode, v4
 from tests.tools.examples import code, markdown
 from tools import citations
 from tools.notebooks import ROOT
+from tools.passages import links, passages
 
 GOOD = """
 @article{vaswani2017, title={Attention}, year=2017, url={https://arxiv.org/abs/1706.03762}}
@@ -114,3 +115,38 @@ def test_pages_cite_keys_that_exist() -> None:
         "page.md: {cite} names vaswani2018, which is not a key in book/references.bib; add it"
     ]
     assert len(page("{cite:p}`vaswani2017, gone` and {cite}`gone`")) == 1
+
+
+BARE = [
+    ("see https://a.org/Attention_(machine_learning).", ["https://a.org/Attention_(machine_learning)"]),
+    ("(https://a.org/Attention_(machine_learning))", ["https://a.org/Attention_(machine_learning)"]),
+    ("(see https://a.org/b), or https://a.org/c!", ["https://a.org/b", "https://a.org/c"]),
+    ("https://a.org/Künstliche_Intelligenz, und", ["https://a.org/K%C3%BCnstliche_Intelligenz"]),
+    ("“https://a.org/x” and 'https://a.org/y'", ["https://a.org/x", "https://a.org/y"]),
+    ("https://a.org/x[1]=2;y", ["https://a.org/x%5B1%5D=2;y"]),
+    ("https://a.org/中文。然后", ["https://a.org/%E4%B8%AD%E6%96%87"]),
+    ("https://a.org/abs/1706.03762: it", ["https://a.org/abs/1706.03762"]),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), BARE)
+def test_bare_addresses_are_whole(text: str, found: list[str]) -> None:
+    assert links(text) == found
+    assert not any(link in one.text for one in passages(text) for link in ("http", "Künst", "machine"))
+
+
+def test_half_an_address_is_none() -> None:
+    assert links("https:// and http://.") == []
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a.org/Attention_(machine_learning)", "https://a.org/Künstliche_Intelligenz"]
+)
+def test_bare_addresses_with_brackets_and_umlauts_are_found_in_the_bibliography(address: str) -> None:
+    entries = citations.bibliography(text=f"@misc{{a, title = {{A}}, url = {{{address}}}}}")
+    cells = [markdown(f"See {address}."), markdown(f"([A](<{address}>))"), code(f'get("{address}")')]
+    assert not entries.problems
+    assert (
+        citations.problems(ROOT / "notebooks/05_project/small.ipynb", v4.new_notebook(cells=cells), entries)
+        == []
+    )

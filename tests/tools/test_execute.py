@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.tools.examples import add_chapter, code
@@ -73,10 +81,128 @@ def test_a_claim_outside_its_bounds_ends_the_run_in_one_line(book) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_notebook_that_explores_is_not_recorded(book) -> None:
+    explore = 'import os\nos.environ["LARGEMODELS_EXPLORE"] = "1"'
+    with pytest.raises(ExecutionError, match="cell 2: ClaimError: two = 4 is outside"):
+        run_in(book(START, explore, 'lm.claim("two", 4, 1, 3)'))
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        ("ValueError()", "ValueError"),
+        ("ValueError('\\none\\ntwo')", "ValueError: one"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_a_failure_names_cell_and_kind_whatever_its_message(book, raised: str, line: str) -> None:
+    with pytest.raises(ExecutionError, match=rf"^01_part/small: cell 1: {line} \(the notebook"):
+        run_in(book(START, f"raise {raised}"))
+
+
 def test_a_notebook_that_hangs_is_stopped(book) -> None:
     root = book(START, "while True:\n    pass")
     with pytest.raises(ExecutionError, match="stopped after 15 s"):
         run_in(root, time_limit=15)
+
+
+JOURNAL = 'import os\nfrom pathlib import Path\njournal = Path(os.environ["LARGEMODELS_JOURNAL"])\n'
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "journal.write_bytes(bytes(range(256)))",
+        "journal.write_text('3')",
+        """journal.write_text('{"scale": 3, "seed": null, "claim": 4}')""",
+    ],
+)
+def test_a_spoiled_journal_is_one_failure_and_the_others_go_on(book, spoil: str, monkeypatch, capsys) -> None:
+    root = book(START, JOURNAL + spoil)
+    add_chapter(root, "01_part/good", notebooks.nbformat.v4.new_notebook(cells=[code(START)]), {})
+    stored: list[str] = []
+    monkeypatch.setattr(execute, "run", lambda chapter: run(chapter, folder=root / "out", root=root))
+    monkeypatch.setattr(execute, "store", lambda chapter, done: stored.append(chapter))
+    (failed,) = execute.execute(["01_part/small", "01_part/good"])
+    assert failed.startswith("01_part/small: what the run noted in ")
+    assert "must not write to that file" in failed
+    assert "\n" not in failed
+    assert stored == ["01_part/good"]
+
+
+def test_output_without_end_is_stopped_with_its_cell(book) -> None:
+    root = book(START, 'while True:\n    print("x" * 100_000)')
+    with pytest.raises(ExecutionError, match="cell 1: the outputs have more than 20 MB; print less"):
+        run_in(root, time_limit=120)
+
+
+CHILD = """import subprocess, sys
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)"""
+
+
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """Living processes with this in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(name) == value:
+                found.append(process)
+    return found
+
+
+def test_what_a_notebook_starts_ends_with_it(book, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = uuid.uuid4().hex
+    monkeypatch.setenv("LARGEMODELS_TEST", mine)
+    before = time.monotonic()
+    run_in(book(START, CHILD), time_limit=400)
+    assert time.monotonic() - before < 390  # it did not wait for the child
+    assert [process.pid for process in marked("LARGEMODELS_TEST", mine)] in ([], [os.getpid()])
+
+
+STOPPED = """
+import pathlib, sys
+from tools import execute, processes
+root = pathlib.Path(sys.argv[1])
+run = execute.run
+execute.run = lambda chapter: run(chapter, folder=root / "out", root=root)
+processes.interruptible(lambda: execute.execute([f"01_part/{name}" for name in ("small", "b", "c", "d")]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_signal_stops_the_batch_and_leaves_no_process(book, number: signal.Signals) -> None:
+    mine = uuid.uuid4().hex
+    root = book(START, CHILD, 'from pathlib import Path\nPath("begun").touch()', "while True:\n    pass")
+    for name in ("b", "c", "d"):
+        shutil.copy(root / "notebooks/01_part/small.ipynb", root / f"notebooks/01_part/{name}.ipynb")
+    tools = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, str(root)],
+        cwd=ROOT,
+        env=os.environ | {"LARGEMODELS_TEST": mine},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    begun = root / "notebooks/01_part/begun"
+    while not begun.exists() and tools.poll() is None:
+        time.sleep(0.1)
+    tools.send_signal(number)
+    try:
+        _, said = tools.communicate(timeout=120)
+    finally:
+        tools.kill()
+    if number == signal.SIGKILL:  # it cannot say or do anything: its children find that it is gone
+        limit = time.monotonic() + 30
+        while marked("LARGEMODELS_TEST", mine) and time.monotonic() < limit:
+            time.sleep(0.5)
+    else:
+        assert said.startswith("Stopped. What was finished is stored")
+        assert len(said.splitlines()) == 1
+        assert tools.returncode == 1
+    left = marked("LARGEMODELS_TEST", mine)
+    for process in left:
+        process.kill()
+    assert left == []
 
 
 def test_a_notebook_without_start_makes_no_record(book) -> None:

@@ -80,7 +80,7 @@ def test_a_card_has_title_sentence_costs_and_picture(chapter: NotebookNode) -> N
         "::::{grid-item-card} A small chapter",
         ":link: /notebooks/05_project/small",
         ":img-top: pictures/05_project-small.png",
-        ":img-alt: The loss falls from step to step.",
+        ':img-alt: "The loss falls from step to step."',
         "After this chapter you can tell a loss from a perplexity.",
         "2 min · 1 GB · Shakespeare",
     ):

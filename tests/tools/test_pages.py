@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tools import pages
+from largemodels.book import claims
+from tools import cells, notebooks, pages
+from tools.markdown import literal
 from tools.passages import Passage, passages
 from tools.source_notes import SourceNote
 
@@ -51,8 +53,17 @@ def test_data_have_short_names(data: str, name: str) -> None:
 
 def test_names_of_claims_are_no_markup() -> None:
     name = "$p$ of *all* {math}`x`, {{ x }}, <b>, a_b_, [c](d) | e & #f"
-    text = pages.literal(name)
+    text = literal(name)
     assert passages(f"| {text} |\n|---|\n") == [Passage(name.replace("|", "|"))]
+
+
+def test_names_are_no_markup_wherever_they_stand(record: dict[str, Any]) -> None:
+    study = {"study": "05_project/a", "rows": [], "executed": "2026-11-24", "processor": "A | B_c_ <d>"}
+    assert r"| A \| B\_c\_ \<d\> |" in pages.records_page([record], TITLES, [study])
+    audit = pages.audit_page([note("4.5", "wrong", "It costs $5, not $6 *a month*.")], TITLES)
+    assert r"**Wrong:** It costs \$5, not \$6 \*a month\*. (" in audit
+    linked = pages.records_page([record], {"05_project/small": "A [small](other.ipynb) chapter"})
+    assert "[A small chapter](/notebooks/05_project/small.ipynb)" in linked
 
 
 def test_records_page_says_what_was_verified(record: dict[str, Any]) -> None:
@@ -113,3 +124,15 @@ def test_chapters_outside_the_contents_are_left_out(listed: Path) -> None:
     assert pages.write(listed) == 3
     for page in (listed / "book" / "generated").glob("*.md"):
         assert "small" not in page.read_text(encoding="utf-8")
+
+
+def test_a_notebook_saved_after_exploring_is_not_in_the_book(listed: Path) -> None:
+    path = notebooks.path_of("05_project/small", listed)
+    text = path.read_text(encoding="utf-8")
+    changed = text.replace("within [1.55, 1.68]", f"outside [1.55, 1.68]: {claims.OUTSIDE}")
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+    message = r"cell 6: shows a claim outside its bounds.*; run make chapter CH=05_project/small"
+    with pytest.raises(ValueError, match=message):
+        pages.write(listed)
+    assert [index for index, text in cells.faults(notebooks.read(path)) if cells.EXPLORED in text] == [6]

@@ -46,8 +46,7 @@ def test_address_is_written_once(checkout: Path) -> None:
 def test_only_the_address_changes_in_a_notebook(checkout: Path) -> None:
     path = notebooks.paths(checkout)[0]
     before = path.read_text(encoding="utf-8").splitlines()
-    publish.stamp_notebook(path, ADDRESS)
-    after = path.read_text(encoding="utf-8").splitlines()
+    after = publish.stamp_notebook(path, ADDRESS).splitlines()
     assert len(after) == len(before)
     assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
 
@@ -88,9 +87,75 @@ def test_a_copy_has_what_git_would_have(checkout: Path, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", str(checkout)], check=True)
     (checkout / ".gitignore").write_text("ignored\n", encoding="utf-8")
     (checkout / "ignored").write_text("", encoding="utf-8")
-    copy = tmp_path / "copy"
+    copy = tmp_path.parent / f"{tmp_path.name}-copy"
     publish.copy_checkout(checkout, copy)
     assert (copy / "notebooks/05_project/small.ipynb").exists()
     assert not (copy / "ignored").exists()
     with pytest.raises(PublishError, match="not empty"):
         publish.copy_checkout(checkout, copy)
+    with pytest.raises(PublishError, match="not a folder"):
+        publish.copy_checkout(checkout, copy / "_config.yml")
+    with pytest.raises(PublishError, match="inside the checkout"):
+        publish.copy_checkout(checkout, checkout / "ignored folder")
+    inside, nowhere = tmp_path / "inside", tmp_path / "nowhere"
+    inside.symlink_to(checkout / "new")
+    with pytest.raises(PublishError, match="inside the checkout"):
+        publish.copy_checkout(checkout, inside)
+    nowhere.symlink_to(tmp_path.parent / "gone")
+    with pytest.raises(PublishError, match="leads nowhere"):
+        publish.copy_checkout(checkout, nowhere)
+
+
+def test_what_does_not_fit_leaves_the_checkout_as_it_is(checkout: Path) -> None:
+    (checkout / "_config.yml").write_text("title: A\n", encoding="utf-8")
+    before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
+    with pytest.raises(PublishError):
+        publish.stamp(checkout, ADDRESS)
+    assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+
+
+def test_links_are_copied_as_links_and_not_written_through(checkout: Path, tmp_path: Path) -> None:
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (checkout / "_config.yml").rename(outside / "settings")
+    (checkout / "_config.yml").symlink_to(outside / "settings")
+    (checkout / "secret").symlink_to(outside)
+    before = (outside / "settings").read_bytes()
+    subprocess.run(["git", "init", "-q", str(checkout)], check=True)
+    copy = tmp_path.parent / f"{tmp_path.name}-copy"
+    publish.copy_checkout(checkout, copy)
+    assert (copy / "secret").is_symlink()
+    publish.stamp(copy, ADDRESS)
+    assert (outside / "settings").read_bytes() == before
+    assert ADDRESS in (copy / "_config.yml").read_text(encoding="utf-8")
+
+
+def called(*arguments: str, root: Path, monkeypatch: pytest.MonkeyPatch, git: bool = True) -> int:
+    monkeypatch.setattr(publish, "ROOT", root)
+    monkeypatch.setattr("sys.argv", ["publish", "--address", ADDRESS, *arguments])
+    if not git:
+        monkeypatch.setenv("PATH", "")
+    return publish.main()
+
+
+@pytest.mark.parametrize("what", ["no checkout", "no git", "no place", "a damaged notebook"])
+def test_a_target_that_cannot_be_made_is_one_line(
+    what: str,
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    target = tmp_path.parent / f"{tmp_path.name}-target"
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    if what != "no checkout":
+        subprocess.run(["git", "init", "-q", str(checkout)], check=True)
+    if what == "a damaged notebook":
+        notebooks.paths(checkout)[0].write_text("{", encoding="utf-8")
+    if what == "no place":
+        target.write_text("", encoding="utf-8")
+        target /= "below a file"
+    assert called("--into", str(target), root=checkout, monkeypatch=monkeypatch, git=what != "no git") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("publish: ")
+    assert len(said.splitlines()) == 1

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
-from tools import notebooks, publish
+from tools import notebooks, publish, records
 from tools.notebooks import ROOT
 
 CONTENTS = """format: jb-book
@@ -98,6 +101,44 @@ def test_a_new_title_reaches_every_page_and_a_removed_page_goes(sources: Path) -
     assert "notebooks/05_project/small.html" not in written(sources)
 
 
+ODD = """A: "small" #1 'chapter' | for $5 & {{ x }}, {math}`y`, *all* <b>, a_b_"""
+
+
+def test_names_titles_and_alternative_texts_show_as_they_are(sources: Path) -> None:
+    path = notebooks.path_of("05_project/small", sources)
+    notebook = notebooks.read(path)
+    notebook.cells[0].source = (
+        notebook.cells[0]
+        .source.replace("# A small chapter", """# A: "small" #1 'chapter' | for `x`""")
+        .replace("tell a loss", "tell [a loss](small.ipynb)")
+    )
+    picture = next(cell for cell in notebook.cells if "mystnb" in cell.metadata)
+    picture.metadata.mystnb.image.alt = ODD
+    notebooks.write(path, notebook)
+    record = records.load("05_project/small", sources)
+    assert record
+    record["claims"][0]["name"] = ODD
+    records.write("05_project/small", record, sources)
+    contents = CONTENTS + "  - file: book/generated/chapters\n"
+    (sources / "_toc.yml").write_text(contents, encoding="utf-8")
+    done = render(sources)
+    assert done.returncode == 0, done.stderr
+    html = sources / "_build" / "html" / "book" / "generated"
+    costs, cards = (
+        BeautifulSoup((html / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        for name in ("records", "chapters")
+    )
+    straight = str.maketrans("“”‘’", "\"\"''")
+    assert ODD in [cell.get_text().translate(straight) for cell in costs.select("td")]
+    card = cards.select_one(".chapter-card")
+    assert card
+    assert [image["alt"] for image in card.select("img")] == [ODD]
+    link = card.select_one("a.sd-stretched-link")
+    assert link
+    assert link.get_text().translate(straight) == """A: "small" #1 'chapter' | for `x`"""
+    assert "tell a loss from a perplexity" in card.get_text()
+
+
 def test_a_warning_is_an_error_each_time(sources: Path) -> None:
     (sources / "book" / "source.md").write_text("# About the source\n\n[Gone](gone.md)\n", encoding="utf-8")
     for _ in range(2):
@@ -106,6 +147,20 @@ def test_a_warning_is_an_error_each_time(sources: Path) -> None:
         assert "source.md:3: WARNING" in failed.stderr
         assert "\x1b" not in failed.stderr
         assert "correct what the warnings above name" in failed.stderr.splitlines()[-1]
+
+
+def test_a_killed_build_does_not_fail_the_next(sources: Path) -> None:
+    killed = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(sources)], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    first = sources / "_build" / "html" / "book" / "index.html"
+    while not first.exists() and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    done = render(sources)
+    assert done.returncode == 0, done.stderr
+    assert (sources / "_build" / "html" / "searchindex.js").exists()
 
 
 def test_a_damaged_notebook_ends_in_one_line(sources: Path) -> None:

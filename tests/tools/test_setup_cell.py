@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from nbclient import NotebookClient
 
 from tools import environments, needs, notebooks, publish, records
 from tools.environments import outside
@@ -60,6 +61,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         subprocess.run(["git", *command], cwd=tree, check=True)
     return clone
+
+
+def test_set_up_shows_nothing_where_all_is_there() -> None:
+    source = setup_cell(notebooks.TEMPLATE)
+    notebook = notebooks.nbformat.v4.new_notebook(cells=[notebooks.nbformat.v4.new_code_cell(source)])
+    NotebookClient(
+        notebook, kernel_name="python3", resources={"metadata": {"path": str(ROOT / "notebooks")}}
+    ).execute()
+    assert notebook.cells[0].outputs == []
 
 
 @pytest.mark.parametrize("path", notebooks.paths(), ids=notebooks.where)

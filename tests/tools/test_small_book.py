@@ -16,7 +16,12 @@ from tests.tools.examples import PICTURE, code, markdown
 from tools import notebooks
 from tools.notebooks import ROOT
 
-PROGRAM = "import pathlib, sys; from tools import render; sys.exit(render.build(pathlib.Path(sys.argv[1])) is False)"
+PROGRAM = """
+import pathlib, sys
+from tools import render
+root = pathlib.Path(sys.argv[1])
+sys.exit(render.build(root, root / "_build" / "html", {}) is False)
+"""
 COLUMNS = [f"a_long_name_{number}" for number in range(12)]
 MARKDOWN_TABLE = "\n".join(
     f"| {' | '.join(row)} |"

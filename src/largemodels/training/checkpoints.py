@@ -179,7 +179,7 @@ class RunFolder:
         there = next(it for it in (self.path, *self.path.absolute().parents) if it.exists())
         free = shutil.disk_usage(there).free / 1e6  # megabytes
         kept = f"{self.intact[-1].name} is untouched." if self.intact else "There is none before it."
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         if isinstance(error, FileExistsError | NotADirectoryError):
             return (
                 f"The checkpoint of step {step} could not be written to {self.path}, where something else has its name "

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,52 @@ def test_a_failed_claim_is_not_noted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(lm.ClaimError):
         lm.claim("a", 3.0, 0.0, 2.0)
     assert "claim" not in (tmp_path / "journal").read_text(encoding="utf-8")
+
+
+def explored(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str = "1") -> str:
+    monkeypatch.setenv(claims.EXPLORE, value)
+    lm.start("laptop", 0, **SCALES)
+    lm.claim("a", 3.0, 0.0, 2.0, unit="s")
+    lm.claim("b", 1.0, 0.0, 2.0, over_seeds=[1.0, 2.5])
+    lm.claim("c", 1.0, 0.0, 2.0)
+    return capsys.readouterr().out
+
+
+def test_exploring_reports_a_claim_outside_its_bounds_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explored(monkeypatch, capsys).splitlines() == [
+        "claim · a = 3 s · outside [0, 2]: this text does not describe your run",
+        "claim · b = 2.5 at another seed · outside [0, 2]: this text does not describe your run",
+        "claim · c = 1 · within [0, 2]",
+    ]
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_exploring_can_be_switched_off(
+    value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(lm.ClaimError):
+        explored(monkeypatch, capsys, value)
+
+
+def test_a_claim_that_fails_says_how_to_go_on_and_prints_no_bounds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lm.start("laptop", 0, **SCALES)
+    with pytest.raises(lm.ClaimError) as error:
+        lm.claim("a", 3.0, 0.0, 2.0)
+    assert capsys.readouterr().out == ""
+    advised = re.search(r"%env (\w+)=(\w+)`", str(error.value))
+    assert advised
+    monkeypatch.setenv(*advised.groups())
+    lm.claim("a", 3.0, 0.0, 2.0)
+    assert claims.OUTSIDE in capsys.readouterr().out
+
+
+def test_a_recorded_run_never_explores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(journal.FILE, str(tmp_path / "journal"))
+    monkeypatch.setenv(claims.EXPLORE, "1")
+    lm.start("laptop", 0, **SCALES)
+    with pytest.raises(lm.ClaimError, match=r"the text is no longer true\.$"):
+        lm.claim("a", 3.0, 0.0, 2.0)
