@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 import largemodels
-from tools import api_pages, contents
+from tools import api_pages, contents, execute
+from tools import pages as tables
 from tools.notebooks import ROOT
 
 
@@ -122,3 +123,9 @@ def test_captions_of_parts_are_numbered_as_their_pages() -> None:
 )
 def test_summary_is_the_first_sentence(docstring: str | None, sentence: str) -> None:
     assert api_pages.summary(docstring) == sentence
+
+
+def test_costs_and_scales_name_the_cores_that_a_chapter_gets() -> None:
+    assert execute.environment("laptop")["OMP_NUM_THREADS"] == "1"
+    assert "A chapter runs on one core of" in tables.RECORDS_INTRODUCTION
+    assert "| run on | one core | one core |" in repr(largemodels.start("laptop", 0, smoke={}, laptop={}))
