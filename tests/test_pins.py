@@ -112,3 +112,8 @@ def test_what_is_installed_is_what_is_pinned() -> None:
             assert installed == version, (
                 f"{name} {installed} is installed, {version} is pinned: run make test"
             )
+
+
+def test_the_readme_installs_the_pinned_torch() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"torch==(\S+)", text) == [of("notebooks")["torch"]]

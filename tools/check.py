@@ -37,6 +37,7 @@ from tools import (
     structure,
 )
 from tools.notebooks import ROOT, TEMPLATE, where
+from tools.wording import counted
 
 # How nbval runs a notebook: every cell must run; an output is compared where a tag asks for it.
 NBVAL = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300")
@@ -187,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     number, found = check(path)
     for line in found:
         print(line)
-    result = f"{len(found)} problem{'s' * (len(found) > 1)} in" if found else "ok,"
+    result = f"{counted(len(found), 'problem')} in" if found else "ok,"
     print(f"{result} {number} checks, {time.perf_counter() - began:.0f} s")
     return 1 if found else 0
 

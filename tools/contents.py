@@ -2,8 +2,9 @@
 
     python -m tools.contents
 
-writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`; `make format` does this too. The lists on
-the pages of the book are written to `book/generated/parts/` when the book is rendered, and included from there.
+writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`, and the link to the website, between
+`<!-- website -->` and `<!-- /website -->`; `make format` does this too. The lists on the pages of the book are written
+to `book/generated/parts/` when the book is rendered, and included from there.
 """
 
 from __future__ import annotations
@@ -17,12 +18,11 @@ import yaml
 from nbformat import NotebookNode
 
 from largemodels.files import aside
-from tools import api_pages, notebooks
+from tools import api_pages, cite, notebooks
 from tools import pages as generated
 from tools.markdown import unlinked
 from tools.notebooks import ROOT
 
-BEGIN, END = "<!-- parts -->", "<!-- /parts -->"
 PROMISE = "After this chapter you can "
 
 
@@ -101,9 +101,8 @@ def part_table(found: list[Part]) -> str:
 def pages(root: Path = ROOT) -> dict[str, str]:
     """The texts that pages of the book include, by their name under `book/generated/`."""
     found = parts(root)
-    return {"parts/all": part_table(found)} | {
-        f"parts/{part.page}": chapter_list(part, root) for part in found
-    }
+    lists = {f"parts/{part.page}": chapter_list(part, root) for part in found}
+    return {"parts/all": part_table(found), "cite": cite.page(root)} | lists
 
 
 def write(root: Path = ROOT) -> int:
@@ -132,18 +131,25 @@ def readme(root: Path = ROOT) -> str:
     """The text that README.md should have.
 
     Raises:
-        ValueError: if the two marks of the table are not there.
+        ValueError: if the two marks of what is written there are missing.
     """
     text = (root / "README.md").read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    text = _between(text, "website", cite.website(root))
+    return _between(text, "parts", f"\n{readme_table(root)}\n")
+
+
+def _between(text: str, mark: str, new: str) -> str:
+    before, begin, rest = text.partition(f"<!-- {mark} -->")
+    _, end, after = rest.partition(f"<!-- /{mark} -->")
     if not (begin and end):
-        raise ValueError(f"README.md: the table of parts must stand between {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{readme_table(root)}\n{END}{after}"
+        raise ValueError(
+            f"README.md: <!-- {mark} --> and <!-- /{mark} --> must stand around what is written there"
+        )
+    return f"{before}{begin}{new}{end}{after}"
 
 
 def main(root: Path = ROOT) -> int:
-    """Write README.md if its table changed."""
+    """Write README.md if its table or its link changed."""
     try:
         text = readme(root)
     except ValueError as error:
@@ -153,7 +159,7 @@ def main(root: Path = ROOT) -> int:
     if path.read_text(encoding="utf-8") != text:
         with aside(path) as place:
             place.write_text(text, encoding="utf-8")
-        print("README.md: table of parts written")
+        print("README.md: table of parts and link to the website written")
     return 0
 
 

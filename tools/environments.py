@@ -39,11 +39,13 @@ def beside(folder: Path, names: Collection[str], without: Collection[str] = ()) 
         its interpreter.
     """
     subprocess.run([sys.executable, "-m", "venv", folder / "env"], check=True)
+    python = folder / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    # Up to Python 3.11 venv installs an old one, which would hide the one that torch asks for.
+    outside(python, "-m", "pip", "uninstall", "-q", "-y", "setuptools")
     seen = folder / "seen"
     seen.mkdir()
     for name in with_requirements(names) - {canonicalize_name(it) for it in without}:
         show(name, seen)
-    python = folder / "env" / ("Scripts" if os.name == "nt" else "bin") / "python"
     purelib = outside(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     Path(purelib, "seen.pth").write_text(f"{seen}\n", encoding="utf-8")
     return python

@@ -26,6 +26,7 @@ from largemodels.book import setup
 from largemodels.data import registry
 from tools import notebooks
 from tools.notebooks import ROOT, tags
+from tools.wording import counted
 
 _VALUE = re.compile(r"^(REPOSITORY|EXTRA|DATA) = .*$", re.M)
 _OF_LIBRARY = re.compile(r"\S+ of (\S+) \S+")  # data that a library carries, as records write it
@@ -47,7 +48,9 @@ def setup_cell(notebook: NotebookNode) -> NotebookNode:
     """
     found = [cell for cell in notebook.cells if "setup" in tags(cell)]
     if len(found) != 1:
-        raise ValueError(f"{len(found)} cells are tagged setup, one is needed; copy the template")
+        raise ValueError(
+            f"{counted(len(found), 'cell')} with the tag setup, one is needed; copy the template"
+        )
     return found[0]
 
 
@@ -143,7 +146,7 @@ def fetch(extras: Iterable[str], data: Iterable[str]) -> None:
         if size >= 5e5
     )
     print(
-        f"Added {len(added)} packages, {sum(sizes.values()) / 1e6:.0f} MB on disk, "
+        f"Added {counted(len(added), 'package')}, {sum(sizes.values()) / 1e6:.0f} MB on disk, "
         f"in {time.perf_counter() - began:.0f} s: {listed or 'all of them small'}",
         flush=True,
     )

@@ -116,7 +116,8 @@ def problems(path: Path) -> list[str]:
         return [str(error)]
     for fault in json.loads(_ruff(["check", "--quiet", "--output-format=json", str(path)])):
         place = f"{where(path, fault['cell'] - 1)} line {fault['location']['row']}"  # ruff counts from 1
-        found.append(f"{place}: {fault['message']} ({fault['code']}); correct it")
+        advice = "break the line" if fault["code"] == "E501" else "correct it"
+        found.append(f"{place}: {fault['message']} ({fault['code']}); {advice}")
     return found
 
 

@@ -13,16 +13,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from largemodels.book.start import RUN_ON
 from tools import cells, gallery, notebooks, records, source_notes, studies
 from tools.markdown import literal, unlinked
 
 ROOT = Path(__file__).resolve().parents[1]
 
-RECORDS_INTRODUCTION = """\
+RECORDS_INTRODUCTION = f"""\
 # Costs and claims
 
 Each chapter has a record, written when it was last executed. The numbers on this page come from these
-records, and so do the numbers in the text of the chapters: a test compares them. A chapter runs on one core of
+records, and so do the numbers in the text of the chapters: a test compares them. A chapter runs on {RUN_ON} of
 a processor, without a GPU; other machines are faster or slower. The bounds of a claim are those within which the
 text remains true."""
 

@@ -38,8 +38,8 @@ def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT)
         name, _, library = name.partition(" of ")
         entry = registry.get(name, {})
         package = provenance.normal_name(library or entry.get("package", ""))
-        if not package:
-            found.append(f"the data set {name} is no longer registered")
+        if not entry:
+            found.append(f"the data set {name} is not in data/registry.toml")
         elif library or package in now:
             found.append(_difference(package, version, now))
         elif version not in entry.get("versions", {}):

@@ -4,8 +4,8 @@
 
 It goes into `_config.yml` (edit links to the main branch; Colab and Binder to the branch `notebooks`), into the line
 `REPOSITORY = ""` of each notebook's set-up cell, which installs the library from that branch, and into that of
-`src/largemodels/paths.py`, by which an installed library fetches kept weights. With `--into` the
-address is written into a copy, and the checkout stays as it is.
+`src/largemodels/paths.py`, by which an installed library fetches kept weights. CITATION.cff gets it, with that of the
+website, if it names no address yet. With `--into` the address is written into a copy, and the checkout stays as it is.
 """
 
 from __future__ import annotations
@@ -84,14 +84,27 @@ def stamp_notebook(path: Path, address: str) -> str:
     return notebooks.text(notebook)
 
 
+def stamp_citation(text: str, address: str) -> str:
+    """CITATION.cff with the addresses of repository and website, if it has none yet: an edition cites the book."""
+    if re.search(r"^(repository-code|url):", text, flags=re.M):
+        return text
+    owner, name = address.rsplit("/", 2)[1:]
+    site = f"https://{owner.lower()}.github.io/" + (
+        "" if name.lower() == f"{owner.lower()}.github.io" else f"{name}/"
+    )
+    return f'{text.rstrip()}\nrepository-code: "{address}"\nurl: "{site}"\n'
+
+
 def stamp(root: Path, address: str) -> int:
     """Stamp a checkout, or leave it as it is if anything in it does not fit; the number of notebooks stamped."""
     address = checked(address)
     paths = notebooks.paths(root)
     texts = {path: stamp_notebook(path, address) for path in paths}
-    library, config = root / LIBRARY, root / "_config.yml"
+    library, config, citation = root / LIBRARY, root / "_config.yml", root / "CITATION.cff"
     texts[library] = stamp_source(library.read_text(encoding="utf-8"), address, LIBRARY)
     texts[config] = stamp_config(config.read_text(encoding="utf-8"), address)
+    if citation.exists():
+        texts[citation] = stamp_citation(citation.read_text(encoding="utf-8"), address)
     for path, text in texts.items():
         notebooks.replace(path, text)  # where a link stands, the link is replaced, not what it leads to
     return len(paths)

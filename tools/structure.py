@@ -19,6 +19,7 @@ from tools.normal_form import START, SURVEY
 from tools.notebooks import chapter_of, tags, where
 from tools.passages import Passage, passages
 from tools.prose import COST
+from tools.wording import counted
 
 _EXERCISE = re.compile(r"Exercise (\d+) · (easy|medium|hard) · (\d+) min")
 EXERCISES = range(3, 7)  # how many a chapter may have
@@ -122,11 +123,13 @@ def _first_picture(notebook: NotebookNode, executed: bool) -> Iterator[tuple[int
     }
     drawn = any(kind.startswith("image/") or kind in ("text/html", "text/markdown") for kind in shown)
     in_text = any(images(cell.source) for cell in between if cell.cell_type == "markdown")
-    coded = not executed and any(cell.cell_type == "code" for cell in between)
+    coded = any(
+        cell.cell_type == "code" and not (executed and cell.execution_count) for cell in between
+    )  # it may draw when it is executed
     if not (drawn or in_text or coded):
         yield (
             min(start, len(notebook.cells) - 1),
-            (f"a picture, or a study's row as a table, must come before `## {ORIGIN}`"),
+            f"a picture, or a study's row as a table, must come before `## {ORIGIN}`",
         )
 
 
@@ -181,7 +184,11 @@ def _exercises(notebook: NotebookNode, allowed: range) -> Iterator[tuple[int, st
     stop = min(survey, default=len(notebook.cells))
     starts = [(index, text) for index, level, text in headings if level == 3 and first <= index < stop]
     if len(starts) not in allowed:
-        yield first, f"{len(starts)} exercises; write {allowed[0]} to {allowed[-1]}"
+        yield (
+            first,
+            f"{counted(len(starts), 'exercise')}; write {allowed[0]} to {allowed[-1]}, each under a heading "
+            "`### Exercise N · easy|medium|hard · N min`",
+        )
     ends = [*(index for index, _ in starts[1:]), stop]
     for number, ((index, text), end) in enumerate(zip(starts, ends, strict=False), start=1):
         match = _EXERCISE.fullmatch(text)

@@ -26,6 +26,7 @@ from largemodels.book import studies as stored_studies
 from tools import execute, notebooks, processes, recompute, records, studies
 from tools.failures import last_error
 from tools.recompute import Difference
+from tools.wording import counted
 
 
 def verify_study(name: str, seed: str) -> str:
@@ -84,7 +85,7 @@ def verify_chapter(chapter: str, rerun: bool) -> str:
     if not (found := claims_that_differ(record, done.record)):
         records.write(chapter, renewed(record, done.record, changed))
         how = "equal" if record["processor"] == done.record["processor"] else "within their bounds"
-        return f"{len(record['claims'])} claims {how} ({done.record['seconds']:.0f} s)"
+        return f"{counted(len(record['claims']), 'claim')} {how} ({done.record['seconds']:.0f} s)"
     if not rerun:
         raise Difference("; ".join(found))
     execute.store(chapter, done)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from largemodels.book import provenance
 from tools import execute, notebooks, rotation
+from tools.wording import counted
 
 TESTS = ("tests/library", "tests/parity")
 
@@ -100,10 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
     for error in found.values():
         print(error, file=sys.stderr)
     if found:
-        print(
-            f"{len(found)} problems, {len(open_issues(found))} of them reported in new issues",
-            file=sys.stderr,
-        )
+        new = counted(len(open_issues(found)), "new issue")
+        print(f"{counted(len(found), 'problem')}, {new} opened", file=sys.stderr)
     return 1 if found else 0
 
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from nbformat import v4
 
-from tools import publish
+from tools import needs, notebooks, publish
 from tools.notebooks import ROOT
 
 NAME = "02_concepts/my_chapter"
@@ -44,19 +45,18 @@ ENTRY = """
   url = {https://example.org/nothing},
 }
 """
+PROBLEMS = f"""
+from tools import check, citations, notebooks
+subject = check.Subject.read(notebooks.path_of("{NAME}"))
+found = [line for one in check.CHECKS.values() for line in one(subject)] + citations.bibliography().problems
+print("\\n".join(found))
+"""
 CHECKS = f"""
 from pathlib import Path
 import largemodels as lm
 from largemodels.data import registry
-from tools import api_pages, citations, contents, needs, notebooks, source_notes, structure
-path = notebooks.path_of("{NAME}")
-chapter = notebooks.read(path)
-found = [
-    *notebooks.problems(path), *structure.problems(path, chapter, template=True), *needs.problems(path, chapter),
-    *citations.problems(path, chapter, citations.bibliography()), *source_notes.problems(path, chapter),
-    *citations.bibliography().problems,
-]
-assert not found, found
+from tools import api_pages, contents, needs, notebooks
+chapter = notebooks.read(notebooks.path_of("{NAME}"))
 assert contents.readme() == Path("README.md").read_text("utf-8")
 assert "A chapter in ten minutes" in contents.pages()["parts/02_concepts"]
 assert "automodule:: largemodels.models.constant" in api_pages.pages()["api/models"]
@@ -69,6 +69,16 @@ try:
 except registry.DataError as error:
     assert "my-package" in str(error) and "install my-data" in str(error), error
 """
+
+
+# What `make check` reports until the chapter is executed, and until `make format`, as step 4 says.
+UNTIL_STEP_5 = {"was not executed", "missing"}
+UNTIL_STEP_8 = {"not in normal form", "README.md does not name it"}
+
+
+def kind(line: str) -> str:
+    """What a line of `make check` reports, without the place and the advice."""
+    return line.partition(": ")[2].partition(";")[0]
 
 
 def grown(path: Path, old: str, new: str) -> None:
@@ -95,31 +105,46 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def run(copy: Path, *arguments: str) -> None:
-    """Run Python in the copy, with the copy's library and tools."""
+def run(copy: Path, *arguments: str) -> str:
+    """Run Python in the copy, with the copy's library and tools; what it prints."""
     environment = os.environ | {"PYTHONPATH": str(copy / "src")}
     command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-def shell_lines(heading: str) -> str:
-    """The first block of shell commands below a heading of CONTRIBUTING.md."""
+def steps(heading: str) -> str:
+    """A section of CONTRIBUTING.md as it reads for a chapter of part 2."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
-    return text.partition("```sh\n")[2].partition("```")[0]
+    return text.partition("\n## ")[0].replace("05_project", "02_concepts").replace("part5", "part2")
 
 
 def add_chapter(copy: Path) -> None:
-    """The chapter and its line and source."""
-    commands = shell_lines("A chapter in ten minutes").replace("05_project", "02_concepts")
-    subprocess.run(["sh", "-e", "-c", commands], cwd=copy, check=True)
-    notebook = copy / "notebooks" / f"{NAME}.ipynb"
-    text = notebook.read_text(encoding="utf-8")
-    text = text.replace('EXTRA = \\"part5\\"', 'EXTRA = \\"part2\\"')
-    text = text.replace('DATA = [\\"shakespeare\\"]', 'DATA = [\\"my-data\\"]')
-    text = text.replace("Who asked the question first", "Read [Nobody, 2026](https://example.org/nothing).")
-    notebook.write_text(text, encoding="utf-8")
-    grown(copy / "_toc.yml", "      - file: book/parts/02_concepts\n", f"      - file: notebooks/{NAME}\n")
+    """The chapter, word for word by the steps of CONTRIBUTING.md: copied, written, listed, with its source."""
+    guide = steps("A chapter in ten minutes")
+    subprocess.run(
+        ["sh", "-e", "-c", guide.partition("```sh\n")[2].partition("```")[0]], cwd=copy, check=True
+    )
+    path = copy / "notebooks" / f"{NAME}.ipynb"
+    notebook = notebooks.read(path)
+    (extra,) = re.findall(r'`(EXTRA = "\w+")`', guide)
+    setup = needs.setup_cell(notebook)
+    setup.source = re.sub(r"^EXTRA = .*$", extra, setup.source, flags=re.M)
+    setup.source = re.sub(r"^DATA = .*$", 'DATA = ["my-data"]', setup.source, flags=re.M)
+    origin = next(cell for cell in notebook.cells if "Who asked the question first" in cell.source)
+    origin.source = origin.source.replace(
+        "Who asked", "Read [Nobody, 2026](https://example.org/nothing). Who asked"
+    )
+    place = next(it for it, cell in enumerate(notebook.cells) if "solution" in notebooks.tags(cell)) + 1
+    for number in (2, 3):
+        solution = v4.new_code_cell(f"print({number})", metadata={"tags": ["solution"]})
+        exercise = v4.new_markdown_cell(f"### Exercise {number} · easy · 5 min\n\nCount.")
+        notebook.cells[place:place] = [exercise, solution]
+        place += 2
+    path.write_text(v4.writes(notebook), encoding="utf-8")
+    (line,) = re.findall(r"Add a line to `_toc.yml`, below the page of its part: `(.+)`", guide)
+    grown(copy / "_toc.yml", "      - file: book/parts/02_concepts\n", f"      {line}\n")
     with (copy / "book" / "references.bib").open("a", encoding="utf-8") as file:
         file.write(ENTRY)
 
@@ -155,8 +180,10 @@ def test_a_chapter_a_model_and_a_data_set_change_nothing_else(copy: Path) -> Non
     add_chapter(copy)
     add_model(copy)
     add_data(copy)
+    assert {kind(line) for line in run(copy, "-c", PROBLEMS).splitlines()} == UNTIL_STEP_5 | UNTIL_STEP_8
     run(copy, "-m", "tools.notebooks")
     run(copy, "-m", "tools.contents")
+    assert {kind(line) for line in run(copy, "-c", PROBLEMS).splitlines()} == UNTIL_STEP_5
     run(copy, "-c", CHECKS)
     after = hashes(copy)
     changed = {name for name in before if after.get(name) != before[name]}

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 import largemodels
-from tools import api_pages, contents
+from tools import api_pages, cite, contents, execute
+from tools import pages as tables
 from tools.notebooks import ROOT
+
+README = """# Book
+
+<!-- website -->old<!-- /website -->
+
+<!-- parts -->
+old
+<!-- /parts -->
+
+End.
+"""
+CITATION = """cff-version: 1.2.0
+version: "0.3.0"
+preferred-citation:
+  title: A book
+  authors: [{name: The authors}, {given-names: Ada, family-names: Nobody}]
+  year: 2026
+"""
 
 
 @pytest.fixture
@@ -32,7 +52,8 @@ parts:
         path = book / "book" / "parts" / f"{page}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("# A part\n\nIt asks: **how is\nit done?**\n", encoding="utf-8")
-    (book / "README.md").write_text("# Book\n\n<!-- parts -->\nold\n<!-- /parts -->\n\nEnd.\n", "utf-8")
+    (book / "README.md").write_text(README, encoding="utf-8")
+    (book / "CITATION.cff").write_text(CITATION, encoding="utf-8")
     return book
 
 
@@ -89,7 +110,10 @@ def test_lists_follow_the_contents(listed: Path) -> None:
         ),
         ("_toc.yml", "{file: book/parts/02_concepts}", "{file: book/how}", "2 Concepts needs one page"),
         ("book/parts/02_concepts.md", "it done?", "it done.", "has no question in bold"),
-        ("README.md", "<!-- /parts -->", "", "must stand between"),
+        ("README.md", "<!-- /parts -->", "", "<!-- parts --> and <!-- /parts --> must stand around"),
+        ("README.md", "<!-- website -->", "", "<!-- website --> and <!-- /website --> must stand around"),
+        ("CITATION.cff", "version:", "edition:", "CITATION.cff: version is missing"),
+        ("CITATION.cff", "  year: 2026", "", "CITATION.cff: year is missing"),
     ],
 )
 def test_what_is_missing_is_said(listed: Path, file: str, old: str, new: str, message: str, capsys) -> None:
@@ -122,3 +146,40 @@ def test_captions_of_parts_are_numbered_as_their_pages() -> None:
 )
 def test_summary_is_the_first_sentence(docstring: str | None, sentence: str) -> None:
     assert api_pages.summary(docstring) == sentence
+
+
+def test_costs_and_scales_name_the_cores_that_a_chapter_gets() -> None:
+    assert execute.environment("laptop")["OMP_NUM_THREADS"] == "1"
+    assert "A chapter runs on one core of" in tables.RECORDS_INTRODUCTION
+    assert "| run on | one core | one core |" in repr(largemodels.start("laptop", 0, smoke={}, laptop={}))
+
+
+def test_no_page_promises_chapters() -> None:
+    """It would have to be rewritten when they come, and nothing would say so."""
+    for path in sorted((ROOT / "book").glob("**/*.md")):
+        text = " ".join(path.read_text(encoding="utf-8").split())
+        found = re.search(
+            r"(?:\bchapters|\bpart \d|\bpart|\]\(\S+\)) will\b|parts? [\d, and]+ have chapters", text, re.I
+        )
+        assert not found, f"{path.name}: “{found[0]}”: say what the part is about instead"
+
+
+def test_how_to_cite_is_written_once(listed: Path) -> None:
+    page = contents.pages(listed)["cite"]
+    assert (
+        "The authors, Ada Nobody (2026). *A book*, version 0.3.0. This edition has no public address" in page
+    )
+    assert "  author = {{The authors} and {Ada Nobody}}," in page
+    assert "url" not in page
+    assert contents.main(listed) == 0
+    assert "A published edition is a website." in (listed / "README.md").read_text(encoding="utf-8")
+
+    (listed / "CITATION.cff").write_text(f'{CITATION}url: "https://a.example/book/"\n', encoding="utf-8")
+    assert "version 0.3.0. <https://a.example/book/>." in contents.pages(listed)["cite"]
+    assert "  url = {https://a.example/book/}" in contents.pages(listed)["cite"]
+    assert contents.main(listed) == 0
+    assert "The book is a website: <https://a.example/book/>." in (listed / "README.md").read_text("utf-8")
+
+
+def test_the_cited_version_is_that_of_the_library() -> None:
+    assert cite.citation()["version"] == largemodels.__version__

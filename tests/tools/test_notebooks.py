@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,19 @@ def test_what_ruff_cannot_mend_is_a_problem(tmp_path: Path) -> None:
     )
     (fault,) = notebooks.problems(path)
     assert fault == f"{path} cell 1 line 2: Undefined name `unknown_name` (F821); correct it"
+
+
+def test_a_line_of_code_has_100_characters_at_most(tmp_path: Path) -> None:
+    shutil.copy(notebooks.ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(notebooks.ROOT / "notebooks" / "ruff.toml", tmp_path / "notebooks")
+    path = tmp_path / "notebooks" / "a.ipynb"
+    lines = [f'x = "{"a" * 94}"', f'x = "{"a" * 95}"', "x"]
+    notebooks.write(
+        path, notebooks.normalise(v4.new_notebook(cells=[markdown("# A"), code("\n".join(lines))]))
+    )
+    (fault,) = notebooks.problems(path)
+    assert fault == f"{path} cell 1 line 2: Line too long (101 > 100) (E501); break the line"
 
 
 def test_chapters_are_the_notebooks_of_the_parts(book: Path) -> None:

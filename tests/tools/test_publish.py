@@ -18,7 +18,7 @@ ADDRESS = "https://github.com/someone/a-book.of_2"
 @pytest.fixture
 def checkout(book: Path) -> Path:
     """The small book with the settings of the real one."""
-    for name in ("_config.yml", publish.LIBRARY):
+    for name in ("_config.yml", "CITATION.cff", publish.LIBRARY):
         (book / name).parent.mkdir(parents=True, exist_ok=True)
         (book / name).write_bytes((ROOT / name).read_bytes())
     return book
@@ -38,9 +38,23 @@ def test_address_is_written_once(checkout: Path) -> None:
     assert config["launch_buttons"]["binderhub_url"] == "https://mybinder.org"
     library = (checkout / publish.LIBRARY).read_text(encoding="utf-8")
     assert f'REPOSITORY = "{ADDRESS}"' in library.splitlines()
+    citation = yaml.safe_load((checkout / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == ADDRESS
+    assert citation["url"] == "https://someone.github.io/a-book.of_2/"
     before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
     publish.stamp(checkout, ADDRESS)
     assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+
+
+def test_an_edition_of_somebody_else_still_cites_the_book(checkout: Path) -> None:
+    path = checkout / "CITATION.cff"
+    text = path.read_text(encoding="utf-8") + 'url: "https://a.example/"\n'
+    assert publish.stamp_citation(text, ADDRESS) == text
+
+
+def test_the_website_of_a_repository_named_as_one_is_at_the_top() -> None:
+    stamped = publish.stamp_citation("version: 1\n", "https://github.com/Some/Some.github.io")
+    assert 'url: "https://some.github.io/"' in stamped
 
 
 def test_only_the_address_changes_in_a_notebook(checkout: Path) -> None:

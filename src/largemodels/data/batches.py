@@ -32,7 +32,9 @@ def batches(
         inputs and targets, both ``(batch_size, context_length)``; targets are the inputs shifted by one token.
     """
     if len(tokens) <= context_length:
-        raise ValueError(f"{len(tokens)} tokens are too few for windows of {context_length} and a target.")
+        raise ValueError(
+            f"The tokens are too few for windows of {context_length} and a target: {len(tokens)}."
+        )
     offsets = np.arange(context_length + 1)  # (context_length + 1,)
     step = start
     while True:

@@ -7,6 +7,7 @@ A data set comes with an ordinary package: from PyPI, npm or Debian, or a librar
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,9 @@ from .checks import check as check
 # Data sets that this process has read, for a chapter's record: "NAME VERSION", or "NAME of LIBRARY VERSION" for data
 # that comes with a library, whose version is not the data's.
 used: set[str] = set()
+opened: set[str] = (
+    set()
+)  # the same, for data of a library that the library's own functions have read: see watch()
 
 
 def registry() -> dict[str, Any]:
@@ -57,6 +61,33 @@ def files(name: str, *, unchecked: bool = False) -> dict[str, Path]:
         f"{name} of {found['package']} {version}" if found["source"] == "library" else f"{name} {version}"
     )
     return paths
+
+
+def watch() -> None:
+    """From now on, note in :data:`opened` what is read in the data folders of the registry's libraries.
+
+    So a chapter's record also has what ``sklearn.datasets.load_iris`` reads. A file that is not in the registry is
+    noted under its own name.
+    """
+    folders: dict[str, str] = {}  # of data, each with its library and version
+    known: dict[str, str] = {}  # names of data sets by their files
+    for name, found in registry().items():
+        if found["source"] == "library":
+            try:
+                version, folder = sources.locate(name, found)
+            except DataError:  # the library is not installed
+                continue
+            folders[str(folder)] = f"{found['package']} {version}"
+            known |= {str(folder / file): name for sums in found["versions"].values() for file in sums}
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open" or not isinstance(arguments[0], str):
+            return
+        folder, _, file = arguments[0].rpartition("/" if "/" in arguments[0] else "\\")
+        if folder in folders and not file.endswith((".py", ".pyi", ".pyc")):
+            opened.add(f"{known.get(arguments[0], file)} of {folders[folder]}")
+
+    sys.addaudithook(hook)
 
 
 def names(*, weights: bool = False) -> list[str]:

@@ -62,7 +62,7 @@ class NGram:
         """Count all n-grams of ``tokens``, a sequence of integers ``(time,)``; returns the model itself."""
         tokens = self._integers(tokens)
         if len(tokens) < self.order:
-            raise ValueError(f"{len(tokens)} tokens are fewer than the order {self.order}.")
+            raise ValueError(f"The tokens are fewer than the order {self.order}: {len(tokens)}.")
         ngrams, counts = np.unique(self._keys(tokens, self.order), return_counts=True)
         self._orders = [self._count(ngrams, counts)]
         for order in range(self.order - 1, 0, -1):

@@ -33,7 +33,9 @@ def evaluate(
     if not 0 <= overlap < context_length:
         raise ValueError(f"overlap must lie between 0 and context_length - 1, not {overlap}.")
     if len(tokens) <= context_length:
-        raise ValueError(f"{len(tokens)} tokens are too few for one window of {context_length} and a target.")
+        raise ValueError(
+            f"The tokens are too few for one window of {context_length} and a target: {len(tokens)}."
+        )
     device = next(model.parameters()).device
     windows = tokens.unfold(0, context_length + 1, context_length - overlap)  # (n, context_length + 1)
     inputs, targets = windows[:, :-1], windows[:, 1:].clone()

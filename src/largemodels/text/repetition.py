@@ -28,7 +28,7 @@ def repeated(texts: Sequence[str], n: int = 3) -> float:
         total += len(sequences)
         again += len(sequences) - len(set(sequences))
     if not total:
-        raise ValueError(f"No text has {n} words.")
+        raise ValueError(f"No text has as many words as n = {n}.")
     return again / total
 
 
@@ -42,7 +42,7 @@ def distinct(texts: Sequence[str], n: int = 2) -> float:
     """
     sequences = [sequence for text in texts for sequence in _sequences(text, n)]
     if not sequences:
-        raise ValueError(f"No text has {n} words.")
+        raise ValueError(f"No text has as many words as n = {n}.")
     return len(set(sequences)) / len(sequences)
 
 

@@ -231,8 +231,8 @@ class RunFolder:
         processes = state["processes"]
         if len(processes) != self.team.size:
             raise CheckpointError(
-                f"{folder} was saved by {len(processes)} processes, but this run has {self.team.size}: resume with the "
-                "same number."
+                f"{folder} was saved by {len(processes)} process{'es' * (len(processes) > 1)}, but this run has "
+                f"{self.team.size}: resume with the same number."
             )
         refuse_other_optimizers(state["optimizers"], optimizers, folder)
         _load_weights(model, folder)

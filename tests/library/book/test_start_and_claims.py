@@ -83,6 +83,8 @@ def test_the_journal_holds_scale_data_claims_and_library(tmp_path: Path) -> None
     program = """
 import largemodels as lm
 lm.start("laptop", 7, smoke={}, laptop={})
+from sklearn.datasets import load_iris
+load_iris()
 lm.shakespeare()
 lm.claim("a", 1.0, 0.0, 2.0, unit="s")
 """
@@ -95,7 +97,8 @@ lm.claim("a", 1.0, 0.0, 2.0, unit="s")
     assert "models/gpt.py" not in entries[2]["library"]
     assert {"python", "torch", "matplotlib"} <= entries[2]["versions"].keys()
     assert entries[2]["processor"]
-    assert entries[3] == {"data": "shakespeare 0.6"}
+    assert entries[3]["data"].startswith("iris of scikit-learn")  # read by scikit-learn's own function
+    assert entries[4] == {"data": "shakespeare 0.6"}
 
 
 def test_a_claim_can_say_that_the_clock_has_a_part_in_it(

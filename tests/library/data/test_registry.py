@@ -180,3 +180,27 @@ def test_the_command_without_the_command_line_of_the_library() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("There is no data set 'wikitext'. There are: shakespeare, ")
     assert done.stderr.count("\n") == 1
+
+
+def test_what_a_library_s_own_function_reads_is_noted() -> None:
+    """In a process of its own, as the hook stays for good: registered data, and a file that is not."""
+    program = """
+from largemodels.data import registry
+from sklearn.datasets import load_iris, load_wine
+import skimage.data
+load_wine()
+print(sorted(registry.opened))
+registry.watch()
+load_iris(), load_wine(), skimage.data.astronaut(), skimage.data.page()
+print("\\n".join(sorted(registry.opened)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    none, *used = done.stdout.splitlines()
+    assert none == "[]"
+    learn, image = version("scikit-learn"), version("scikit-image")
+    assert used == [
+        f"iris of scikit-learn {learn}",
+        f"page.png of scikit-image {image}",
+        f"photographs of scikit-image {image}",
+        f"wine_data.csv of scikit-learn {learn}",
+    ]
