@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from . import console, datasets
 from . import options as options
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "runs/shakespeare"
 SMOLLM2 = "smollm2"
-DEBUG = "LARGEMODELS_DEBUG"
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base class of Typer's usage errors
 
 app = typer.Typer(
@@ -32,8 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="List, describe and install data sets and trained weights.")
-app.add_typer(data_app, name="data", invoke_without_command=True)
+app.add_typer(datasets.app, name="data", invoke_without_command=True)
 
 
 def main() -> None:
@@ -54,55 +53,21 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads our output any more: `largemodels generate | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (_Stopped, KeyboardInterrupt, typer.Abort) as stopped:
-        return _fail(str(stopped) or "Interrupted.", 130)
+    except (console.Stopped, KeyboardInterrupt, typer.Abort) as stopped:
+        return console.fail(str(stopped) or "Interrupted.", 130)
     except _USAGE_ERROR as error:
-        return _fail(_refused(error), 2)
+        return console.fail(console.refused(error), 2)
     except Exception as error:
-        if os.environ.get(DEBUG):
+        if os.environ.get(console.DEBUG):
             raise
-        return _fail(str(error), 2) if isinstance(error, ValueError) else _fail(_explained(error), 1)
+        return (
+            console.fail(str(error), 2)
+            if isinstance(error, ValueError)
+            else console.fail(console.explained(error), 1)
+        )
     if code == 130:  # Typer turns Ctrl-C into that
-        return _fail("Interrupted.", 130)
+        return console.fail("Interrupted.", 130)
     return code if isinstance(code, int) else 0
-
-
-class _Stopped(Exception):
-    """Training was interrupted; the message says what was saved. Typer would swallow a KeyboardInterrupt."""
-
-
-def _refused(error: Any) -> str:
-    """Typer's error message, and how to get the help of that command."""
-    said = error.format_message().rstrip()
-    end = "" if said.endswith((".", "?", "!")) else "."
-    return f"{said}{end} Help: {error.ctx.command_path if error.ctx else 'largemodels'} --help"
-
-
-def _explained(error: Exception) -> str:
-    """The message of an error, with more detail for errors that were not foreseen."""
-    if isinstance(error, ModuleNotFoundError):
-        return f"The package {error.name!r} is missing. Run: pip install 'largemodels[reference]'"
-    if isinstance(error, OSError | FloatingPointError) or type(error).__module__.startswith("largemodels."):
-        return str(error)
-    return f"{type(error).__name__}: {error} Set {DEBUG}=1 to see where."
-
-
-def _fail(message: str, code: int) -> int:
-    """Print an error as one line. Under torchrun, an error that all processes share is printed by the first."""
-    if code == 1 or _first():
-        print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
-    return code
-
-
-def _first() -> bool:
-    """Whether this is the only process, or rank 0 under torchrun."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _say(text: str) -> None:
-    """Print a line on stderr, apart from the generated text; under torchrun only rank 0 prints."""
-    if _first():
-        print(text, file=sys.stderr)
 
 
 @app.command()
@@ -130,7 +95,8 @@ def train(
     The run is saved as it goes. If it is interrupted, the same command resumes it.
     """
     from ..training.interrupts import Interrupted
-    from .runs import prepare_run, recipe_for, settings_for, train_run
+    from .preparing import prepare_run
+    from .runs import recipe_for, settings_for, train_run
 
     chosen = dict(
         n_layer=n_layer, n_head=n_head, d_model=d_model, context_length=context_length, preset=preset
@@ -141,12 +107,12 @@ def train(
     name = Path(data).resolve().stem if Path(data).exists() else data
     folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
     prepare_run(folder, settings)
-    _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
+    console.say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
     try:
         history = train_run(folder, settings, recipe)
     except Interrupted as stopped:
-        raise _Stopped(f"{stopped} The same command resumes.") from None
-    if _first():
+        raise console.Stopped(f"{stopped} The same command resumes.") from None
+    if console.first():
         _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
 
 
@@ -188,7 +154,7 @@ def _note_length(tokens: int, model: GPT) -> None:
     """Say that the model does not see the whole prompt."""
     longest = model.config.context_length
     if tokens > longest:
-        _say(f"Note: the prompt has {tokens} tokens; the model sees only the last {longest}.")
+        console.say(f"Note: the prompt has {tokens} tokens; the model sees only the last {longest}.")
 
 
 def _given(context: typer.Context, *names: str) -> list[str]:
@@ -278,7 +244,7 @@ def chat(
     gpt, tokenizer = _open(model)
     said: list[dict[str, str]] = []
     written_dialogue(tokenizer, [{"role": "user", "content": ""}])  # refuses a model that cannot answer
-    _say("An empty line ends the conversation. A model of this size is often wrong.")
+    console.say("An empty line ends the conversation. A model of this size is often wrong.")
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     while question := _ask():
         said.append({"role": "user", "content": question})
@@ -316,14 +282,14 @@ def serve_app(
     gradio()  # says what is missing before anything is loaded
     writer = Writer({name: _open(name) for name in model or _models_there()}, config)
     if host not in ("127.0.0.1", "localhost"):
-        _say(f"Note: anyone who can reach {host} can use your models; there is no password.")
-    serve(writer, host, port, _say)
+        console.say(f"Note: anyone who can reach {host} can use your models; there is no password.")
+    serve(writer, host, port, console.say)
 
 
 def _models_there() -> list[str]:
     """Names of the models that are ready to use."""
     from ..data.registry import DataError, files
-    from .runs import TOKENIZER
+    from .preparing import TOKENIZER
 
     found = [path.parent.as_posix() for path in sorted(Path("runs").glob(f"*/{TOKENIZER}"))]
     try:
@@ -335,47 +301,6 @@ def _models_there() -> list[str]:
             ) from None
         return found
     return [*found, SMOLLM2]
-
-
-@data_app.callback()
-def data_list(context: typer.Context) -> None:
-    """List, describe and install data sets and trained weights."""
-    if context.invoked_subcommand is not None:
-        return
-    from ..data.registry import registry
-    from ..data.sources import DataError, checked
-
-    for name, entry in registry().items():
-        try:
-            checked(name, entry)
-            state = "there, checked"
-        except DataError as error:
-            state = str(error)
-        print(f"{name:18} {entry['title']}\n{'':18} {state}")
-
-
-@data_app.command("install")
-def data_install(
-    names: options.DataNames = None,
-    weights: options.Weights = False,
-    file: options.PackageFile = None,
-) -> None:
-    """Fetch data sets by name, or those of the book's chapters: pinned, checked by their SHA-256."""
-    from ..data import registry
-
-    registry.install(names or registry.names(weights=weights), file=file)
-
-
-@data_app.command("card")
-def data_card(name: options.DataName) -> None:
-    """Say what a data set is, where it is from, and what it must not be used for."""
-    from ..data.registry import registry
-    from ..paths import data_root
-
-    entries = registry()
-    if name not in entries:
-        raise ValueError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
-    print((data_root() / entries[name]["card"]).read_text(encoding="utf-8").strip())
 
 
 @app.command()
@@ -403,7 +328,8 @@ def _describe(folder: Path) -> None:
     from dataclasses import asdict
 
     from ..training.checkpoints import load_record
-    from .runs import find_run, load_run, load_settings
+    from .runs import find_run, load_run
+    from .settings import load_settings
 
     home, checkpoint = find_run(folder)
     model, tokenizer = load_run(checkpoint)

@@ -15,20 +15,14 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from largemodels.app import cli, runs
+from largemodels.app import cli, console, preparing, runs
 from largemodels.app import options as cli_options
-from largemodels.app.runs import (
-    Corpus,
-    RunSettings,
-    load_run,
-    load_settings,
-    prepare_run,
-    recipe_for,
-    settings_for,
-    train_run,
-)
+from largemodels.app.preparing import prepare_run
+from largemodels.app.runs import load_run, train_run
+from largemodels.app.settings import RunSettings, load_settings, recipe_for, settings_for
 from largemodels.data import registry, sources
 from largemodels.data.registry import DataError
+from largemodels.data.text import Corpus
 from largemodels.models.presets import PRESETS
 from largemodels.text import tokenizers
 from largemodels.text.tokenizers import ByteBPE, TransformersTokenizer
@@ -434,7 +428,7 @@ def test_a_tokenizer_that_has_been_changed(trained: Path, tmp_path: Path, capsys
 def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
     """One prepares it. The others wait: of the same settings they go on, of others they are refused."""
     (tmp_path / "mine.txt").write_text(TEXT)
-    folder, began, read, real = tmp_path / "run", threading.Event(), [], runs._corpus
+    folder, began, read, real = tmp_path / "run", threading.Event(), [], preparing._corpus
 
     def slow(data: str) -> Corpus:
         read.append(data)
@@ -442,7 +436,7 @@ def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
         time.sleep(0.5)
         return real(data)
 
-    monkeypatch.setattr(runs, "_corpus", slow)
+    monkeypatch.setattr(preparing, "_corpus", slow)
     settings = settings_for("smoke", data=str(tmp_path / "mine.txt"))
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(prepare_run, folder, settings)
@@ -453,14 +447,14 @@ def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
             other.result()
     assert len(read) == 1
     made = {path.name for path in folder.iterdir()}
-    assert made - {runs.LOCK} == {"settings.json", "tokenizer.json", "train.tokens", "validation.tokens"}
+    assert made - {preparing.LOCK} == {"settings.json", "tokenizer.json", "train.tokens", "validation.tokens"}
 
 
 def test_a_folder_that_was_there_stays_when_nothing_comes_into_it(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "new"):
         with pytest.raises(ValueError, match="There is no text"):
             prepare_run(folder, settings_for("smoke", data="nowhere.txt"))
-    assert [path.name for path in tmp_path.iterdir() if path.name != runs.LOCK] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name != preparing.LOCK] == []
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
@@ -495,5 +489,5 @@ def test_steps_and_seconds() -> None:
 
 
 def test_the_errors_of_the_library_are_known() -> None:
-    assert cli._explained(DataError("gone.")) == "gone."
-    assert cli._explained(FileNotFoundError(2, "No such file", "x")) == "[Errno 2] No such file: 'x'"
+    assert console.explained(DataError("gone.")) == "gone."
+    assert console.explained(FileNotFoundError(2, "No such file", "x")) == "[Errno 2] No such file: 'x'"

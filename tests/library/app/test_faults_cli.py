@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 import largemodels
-from largemodels.app.runs import RunSettings, load_run, load_settings, prepare_run
+from largemodels.app.preparing import prepare_run
+from largemodels.app.runs import load_run
+from largemodels.app.settings import RunSettings, load_settings
 from largemodels.training.checkpoints import CheckpointError
 from tests.library import processes
 from tests.library.training import test_faults_training
