@@ -46,6 +46,7 @@ from .checkpoint_files import (
 )
 from .config import TrainingConfig
 from .history import Progress
+from .length import changed_length, length_note
 from .parallel import Team
 from .randomness import random_state, set_random_state
 
@@ -171,7 +172,8 @@ class RunFolder:
             return
         record = _present_record(folder)
         _refuse_other_model(model, record, folder)
-        _refuse_other(record["training"], config, folder, free=FREE)
+        free = FREE + changed_length(record["training"], config, record["progress"], folder)
+        _refuse_other(record["training"], config, folder, free=free)
         state = read_state(folder)
         processes = state["processes"]
         if len(processes) != self.team.size:
@@ -189,7 +191,7 @@ class RunFolder:
         )
         progress.losses = processes[self.team.rank]["losses"]
         self.saved, self.intact = step, [folder]
-        self._say(f"Going on after step {step}, from {folder}.")
+        self._say(f"Going on after step {step}, from {folder}.{length_note(record['training'], config)}")
 
     def _say(self, line: str) -> None:
         if self.team.main:
@@ -287,8 +289,8 @@ def _refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[
         (default,) = (field.default for field in fields(config) if field.name == name)
         if (old := saved.get(name, default)) != value and name not in free:
             raise SettingsError(
-                f"{folder} was made with {name} = {old!r}, but this run has {value!r}: set it back, or name another "
-                "folder."
+                f"{folder} was made with {name} = {old!r}, but this run has {value!r}, and its weights rest on that: "
+                "set it back, or name another folder."
             )
 
 

@@ -110,8 +110,8 @@ def test_the_loss_becomes_nan(tmp_path: Path) -> None:
     code, _, err = run(tmp_path, "--poison", 16)
     assert code == 1
     assert err == [
-        "The loss became nan in step 17. Lower the learning rate (0.001). "
-        f"The checkpoint of step 10 in {tmp_path} is from before."
+        "The loss became nan in step 17. Train again with a lower learning rate (0.001), into another folder: "
+        f"{tmp_path} keeps the one it began with."
     ]
     assert names(tmp_path) == ["step-00000000", "step-00000010"]
     weights = load_file(tmp_path / "step-00000010" / checkpoints.WEIGHTS)
