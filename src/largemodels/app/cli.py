@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ SMOLLM2 = "smollm2"
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base class of Typer's usage errors
 
 app = typer.Typer(
-    help="Train language models on your own computer and let them write. Begin with: largemodels train",
+    help="Train language models on your own computer and let them write. Begin with: largemodels train\n\n"
+    "Threads wait for each other without spinning, so that other programs can run beside. The environment variable "
+    "OMP_WAIT_POLICY=ACTIVE changes that; OMP_NUM_THREADS sets their number.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,6 +40,7 @@ app.add_typer(datasets.app, name="data", invoke_without_command=True)
 
 def main() -> None:
     """Run the command in ``sys.argv`` and exit."""
+    console.wait_without_spinning()  # in a process of our own, before torch is loaded
     sys.exit(run())
 
 
@@ -47,6 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
         arguments: the command's arguments; None: those of the process.
     """
     given = sys.argv[1:] if arguments is None else arguments
+    console.print_everything()
     try:
         code = app(args=given or ["--help"], prog_name="largemodels", standalone_mode=False)
         sys.stdout.flush()
@@ -92,24 +97,28 @@ def train(
 ) -> None:
     """Train a GPT on a text: by default on Shakespeare, in a few minutes.
 
-    The run is saved as it goes. If it is interrupted, the same command resumes it.
+    The run is saved as it goes. If it is interrupted, the same command resumes it; with more --steps or --seconds it
+    becomes longer, and the learning rate follows the new length from there on. All else stays as the run began.
     """
     from ..training.interrupts import Interrupted
     from .preparing import prepare_run
-    from .runs import recipe_for, settings_for, train_run
+    from .runs import train_prepared
+    from .settings import recipe_for, settings_for
 
     chosen = dict(
         n_layer=n_layer, n_head=n_head, d_model=d_model, context_length=context_length, preset=preset
     )
     texts = dict(data=data, tokenizer=tokenizer, vocab_size=vocab_size, batch_size=batch_size, seed=seed)
     settings = settings_for(scale, **chosen, **texts)
+    if vocab_size is not None and settings.tokenizer == "characters":
+        raise ValueError("--vocab-size is for byte pairs: add --tokenizer bytes, or leave it out.")
     recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
     name = Path(data).resolve().stem if Path(data).exists() else data
     folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
-    prepare_run(folder, settings)
+    known = prepare_run(folder, settings)
     console.say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
     try:
-        history = train_run(folder, settings, recipe)
+        history = train_prepared(folder, known, settings, recipe)
     except Interrupted as stopped:
         raise console.Stopped(f"{stopped} The same command resumes.") from None
     if console.first():
@@ -132,8 +141,22 @@ def _report(folder: Path, last: dict[str, Any]) -> None:
         f"Validation loss: {last['validation_loss']:.3f} nats per {unit} (natural logarithms; 0 would be certainty); "
         f"guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
         f"A sample:\n\n{sample.strip()}\n\nNext:\n"
-        f'  largemodels generate "The king" --model {folder}\n  largemodels info {folder}'
+        f"  largemodels generate {_prompt(folder, tokenizer)}--model {console.quoted(folder)}\n"
+        f"  {console.quoted('largemodels', 'info', folder)}"
     )
+
+
+def _prompt(folder: Path, tokenizer: Tokenizer) -> str:
+    """A prompt that a run's model can read, quoted, with a blank after it; else nothing."""
+    from ..data.tokens import read_tokens
+    from .preparing import HELD_OUT
+
+    words = tokenizer.decode(read_tokens(folder / HELD_OUT, tokenizer)[:1000].tolist()).split()
+    for prompt in ["The king", *(word[:20] for word in words if word.isalnum())]:
+        with suppress(ValueError):
+            tokenizer.encode(prompt)
+            return f'"{prompt}" '
+    return ""
 
 
 def _open(name: str) -> tuple[GPT, Tokenizer]:
@@ -197,8 +220,6 @@ def generate(
     Sampling(**filters)  # refuses wrong values before anything is loaded
     if not prompt:
         raise ValueError("The prompt is empty: give at least one character, or leave it out.")
-    if tokens < 1 or samples < 1 or beams < 1:
-        raise ValueError("--tokens, --samples and --beams must be at least 1.")
     if beams > 1 and (given := _given(context, "samples", "seed", "temperature", "top_k", "top_p")):
         raise ValueError(f"--beams does not sample: leave out {', '.join(given)}.")
     gpt, tokenizer = _open(model)
@@ -259,11 +280,19 @@ def chat(
 
 
 def _ask() -> str:
-    """The user's next line; empty at the end of the input."""
+    """The user's next line; empty at the end of the input.
+
+    Raises:
+        ValueError: if it is not text.
+    """
     try:
-        return input("> " if sys.stdin.isatty() else "").strip()
+        line = input("> " if sys.stdin.isatty() else "")
+        line.encode()  # where bytes that are no text come as surrogates
     except EOFError:
         return ""
+    except UnicodeError as error:
+        raise ValueError(f"The input is not text in {sys.stdin.encoding.upper()} ({error}).") from None
+    return line.lstrip("\ufeff").strip()
 
 
 @app.command("app")

@@ -35,6 +35,8 @@ def install(
     """Fetch data sets by name, or those of the book's chapters: pinned, checked by their SHA-256."""
     from ..data import registry
 
+    if names and weights:
+        raise ValueError("--weights takes the place of names: leave out one of them.")
     registry.install(names or registry.names(weights=weights), file=file)
 
 

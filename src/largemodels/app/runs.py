@@ -20,6 +20,7 @@ from ..training.checkpoints import CheckpointError, load_record, load_weights, n
 from ..training.config import TrainingConfig
 from ..training.history import History
 from ..training.loop import device, train
+from .console import quoted
 from .preparing import ENCODED, HELD_OUT, TOKENIZER, prepare_run, stored_tokenizer
 from .settings import SCALES as SCALES
 from .settings import RunSettings
@@ -35,21 +36,28 @@ def train_run(folder: Path | str, settings: RunSettings, config: TrainingConfig)
     Args:
         folder: of the run; created if it does not exist.
         settings: text, tokenizer and model; if the folder holds a run, they must be that run's.
-        config: how to train, and how long.
+        config: how to train, and how long; with more steps or seconds than before, a run becomes longer, see
+            :mod:`largemodels.training.length`.
 
     Returns:
         the history, with ``validation_loss`` in nats per token.
 
     Raises:
-        SettingsError: if the folder's run has other settings.
+        SettingsError: if the folder's run has other settings or another text, or is longer already.
         ValueError: if the text is too short.
         DataError: if the text is missing or damaged.
         CheckpointError: if the folder cannot be used.
     """
-    folder = Path(folder)
-    tokenizer = prepare_run(folder, settings)
-    tokens = read_tokens(folder / ENCODED, tokenizer)
-    held_out = torch.from_numpy(read_tokens(folder / HELD_OUT, tokenizer)[:N_VALIDATION].astype(int))
+    return train_prepared(Path(folder), prepare_run(folder, settings), settings, config)
+
+
+def train_prepared(
+    folder: Path, tokenizer: Tokenizer, settings: RunSettings, config: TrainingConfig
+) -> History:
+    """Train as :func:`train_run` does, in a folder that :func:`.preparing.prepare_run` has just prepared."""
+    tokens = read_tokens(folder / ENCODED, tokenizer, check=False)  # checked when it was prepared
+    validation = read_tokens(folder / HELD_OUT, tokenizer, check=False)[:N_VALIDATION]
+    held_out = torch.from_numpy(validation.astype(int))
     torch.manual_seed(settings.seed)
     model = GPT(settings.model_config(tokenizer.vocab_size)).to(device())
     length = settings.context_length
@@ -91,9 +99,9 @@ def find_run(path: Path | str) -> tuple[Path, Path]:
     """
     path = Path(path)
     refuse_file(path)
-    home = path.parent if path.name.startswith("step-") else path
+    home = path if (path / TOKENIZER).exists() or not path.name.startswith("step-") else path.parent
     if not (home / TOKENIZER).exists():
         raise CheckpointError(
-            f"There is no trained model in {path}. Train one: largemodels train --out {path}"
+            f"There is no trained model in {path}. Train one: {quoted('largemodels', 'train', '--out', home)}"
         )
     return home, newest(path)

@@ -15,6 +15,7 @@ from ..training.config import TrainingConfig
 
 TOKENIZERS = ("characters", "bytes")
 SETTINGS = "settings.json"
+SOURCE = "source"  # beside the settings: what identifies the content of the text
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,28 @@ def load_settings(folder: Path | str) -> RunSettings:
         ValueError: if they cannot be read.
         OSError: if the folder has none.
     """
+    path = Path(folder) / SETTINGS
+    stored = _read(folder)
+    try:
+        return RunSettings(**{name: value for name, value in stored.items() if name != SOURCE})
+    except (ValueError, TypeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def stored_source(folder: Path | str) -> str | None:
+    """What identifies the content of a run's text; None if the run is from before this was noted."""
+    return _read(folder).get(SOURCE)
+
+
+def _read(folder: Path | str) -> dict[str, Any]:
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
-        return RunSettings(**json.loads(path.read_text(encoding="utf-8")))
+        stored = json.loads(path.read_text(encoding="utf-8-sig"))
+        return dict(stored)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read ({error}): name another folder.") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} cannot be read ({error}): name another folder.")

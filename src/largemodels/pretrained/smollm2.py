@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def _convert(packed: Path, folder: Path) -> None:
     from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    print("Converting the weights of SmolLM2, once: about half a minute …")
+    print("Converting the weights of SmolLM2, once: about half a minute …", file=sys.stderr)
     tokenizer = AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name)
     # The file says "smollm", which means: split digits, then GPT-2's rule. transformers applies only GPT-2's rule,
     # so that two spaces before a digit would give different tokens from those in training.

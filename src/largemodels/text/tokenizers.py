@@ -118,13 +118,15 @@ class ByteBPE:
                 repetition yield fewer.
 
         Raises:
-            ValueError: if ``vocab_size`` is below 257.
+            ValueError: if ``vocab_size`` is below 257 or above a million.
         """
         from tokenizers import Tokenizer as Fast
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
-        if vocab_size < 257:
-            raise ValueError(f"vocab_size must be at least 257 (256 bytes, end of text), not {vocab_size}.")
+        if not 257 <= vocab_size <= 10**6:  # memory is taken for all of them at once
+            raise ValueError(
+                f"vocab_size must be at least 257 (256 bytes, end of text) and at most 1,000,000, not {vocab_size:,}."
+            )
         fast = Fast(models.BPE())
         fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         fast.decoder = decoders.ByteLevel()
