@@ -124,10 +124,12 @@ def _read(folder: Path | str) -> dict[str, Any]:
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
-        stored = json.loads(path.read_text(encoding="utf-8-sig"))
-        return dict(stored)
-    except (ValueError, TypeError) as error:
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
         raise _unreadable(path, error) from None
+    if not isinstance(stored, dict):
+        raise _unreadable(path, TypeError("it holds no table"))
+    return stored
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:

@@ -229,3 +229,12 @@ def test_data_that_cannot_be_fetched(run: Run, tmp_path: Path, monkeypatch) -> N
     data_command.main()
     assert asked == [(["mnist"], "PATH")]
     assert "MNIST" in run(*advised(message))[0]
+
+
+def test_only_what_was_asked_for_goes_to_stdout() -> None:
+    """The library prints notes on stderr: stdout is that of the command, or of the notebook's cell."""
+    for package in ("data", "models", "pretrained", "text", "training"):
+        for path in (library_root() / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
+                    assert "file" in {keyword.arg for keyword in node.keywords}, f"{path}: {node.lineno}"
