@@ -142,7 +142,7 @@ def _report(folder: Path, last: dict[str, Any]) -> None:
         f"guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
         f"A sample:\n\n{sample.strip()}\n\nNext:\n"
         f"  largemodels generate {_prompt(folder, tokenizer)}--model {console.quoted(folder)}\n"
-        f"  {console.quoted('largemodels', 'info', folder)}"
+        f"  largemodels info {console.quoted(folder)}"
     )
 
 

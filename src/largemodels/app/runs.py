@@ -102,6 +102,6 @@ def find_run(path: Path | str) -> tuple[Path, Path]:
     home = path if (path / TOKENIZER).exists() or not path.name.startswith("step-") else path.parent
     if not (home / TOKENIZER).exists():
         raise CheckpointError(
-            f"There is no trained model in {path}. Train one: {quoted('largemodels', 'train', '--out', home)}"
+            f"There is no trained model in {path}. Train one: largemodels train --out {quoted(home)}"
         )
     return home, newest(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from tests.library.app.test_going_on import TEXT
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = re.compile(
-    r"largemodels (train|generate|chat|app|data|info)\b|python -m |pip install|torchrun|(?<![\w-])--[a-z]"
+    r"largemodels (train|generate|chat|app|data|info)\b|python -m |pip install|torchrun --|(?<![\w(-])--[a-z]"
 )
 SMOKE = ["--scale", "smoke", "--steps", "2"]
 Run = Callable[..., tuple[str, str]]
@@ -229,6 +230,17 @@ def test_data_that_cannot_be_fetched(run: Run, tmp_path: Path, monkeypatch) -> N
     data_command.main()
     assert asked == [(["mnist"], "PATH")]
     assert "MNIST" in run(*advised(message))[0]
+
+
+def test_the_list_of_data_sets_is_printed_on_any_terminal(monkeypatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.argv", ["data", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        data_command.main()
+    assert b"8 \\xd7 8 pixels" in out.buffer.getvalue()
+    assert cli.run(["data"]) == 0
+    assert out.buffer.getvalue().count(b"28 \\xd7 28") == 4
 
 
 def test_only_what_was_asked_for_goes_to_stdout() -> None:
