@@ -7,10 +7,8 @@ imported inside the commands, so that ``--help`` does not wait for torch.
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +100,7 @@ def train(
     """
     from ..training.interrupts import Interrupted
     from .preparing import prepare_run
+    from .report import report
     from .runs import train_prepared
     from .settings import recipe_for, settings_for
 
@@ -122,41 +121,7 @@ def train(
     except Interrupted as stopped:
         raise console.Stopped(f"{stopped} The same command resumes.") from None
     if console.first():
-        _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
-
-
-def _report(folder: Path, last: dict[str, Any]) -> None:
-    """Print the result of a training run, and what to do next."""
-    import torch
-
-    from ..text.writing import complete
-    from .runs import load_run
-
-    model, tokenizer = load_run(folder)
-    generator = torch.Generator().manual_seed(0)
-    (sample,) = complete(model, tokenizer, ["\n"], 300, temperature=0.8, generator=generator)
-    unit = "character" if tokenizer.name == "characters" else "token"
-    print(
-        f"{int(last['step']):,} steps in {last['seconds']:,.0f} s, {model.n_parameters():,} parameters.\n"
-        f"Validation loss: {last['validation_loss']:.3f} nats per {unit} (natural logarithms; 0 would be certainty); "
-        f"guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
-        f"A sample:\n\n{sample.strip()}\n\nNext:\n"
-        f"  largemodels generate {_prompt(folder, tokenizer)}--model {console.quoted(folder)}\n"
-        f"  largemodels info {console.quoted(folder)}"
-    )
-
-
-def _prompt(folder: Path, tokenizer: Tokenizer) -> str:
-    """A prompt that a run's model can read, quoted, with a blank after it; else nothing."""
-    from ..data.tokens import read_tokens
-    from .preparing import HELD_OUT
-
-    words = tokenizer.decode(read_tokens(folder / HELD_OUT, tokenizer)[:1000].tolist()).split()
-    for prompt in ["The king", *(word[:20] for word in words if word.isalnum())]:
-        with suppress(ValueError):
-            tokenizer.encode(prompt)
-            return f'"{prompt}" '
-    return ""
+        report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
 
 
 def _open(name: str) -> tuple[GPT, Tokenizer]:

@@ -31,6 +31,7 @@ HARMLESS = {
     "app/console.py": "prints what the command line says",
     "app/datasets.py": "lists data sets",
     "app/options.py": "checks a command line",
+    "app/report.py": "prints the end of a training run",
     "book/gpu.py": "reads what a run on a GPU has measured",
     "book/setup.py": "installs what a chapter needs",
     "book/claims.py": "checks and prints numbers that are there already",
