@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import largemodels as lm
-from largemodels.app.runs import RunSettings, recipe_for, settings_for
+from largemodels.app.settings import RunSettings, recipe_for, settings_for
 from largemodels.data.registry import DataError
 from largemodels.models.presets import preset
 

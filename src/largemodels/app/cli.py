@@ -7,7 +7,6 @@ imported inside the commands, so that ``--help`` does not wait for torch.
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from . import console, datasets
 from . import options as options
 
 if TYPE_CHECKING:
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "runs/shakespeare"
 SMOLLM2 = "smollm2"
-DEBUG = "LARGEMODELS_DEBUG"
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # the base class of Typer's usage errors
 
 app = typer.Typer(
-    help="Train language models on your own computer and let them write. Begin with: largemodels train",
+    help="Train language models on your own computer and let them write. Begin with: largemodels train\n\n"
+    "Threads wait for each other without spinning, so that other programs can run beside. The environment variable "
+    "OMP_WAIT_POLICY=ACTIVE changes that; OMP_NUM_THREADS sets their number.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="List, describe and install data sets and trained weights.")
-app.add_typer(data_app, name="data", invoke_without_command=True)
+app.add_typer(datasets.app, name="data", invoke_without_command=True)
 
 
 def main() -> None:
     """Run the command in ``sys.argv`` and exit."""
+    console.wait_without_spinning()  # in a process of our own, before torch is loaded
     sys.exit(run())
 
 
@@ -48,61 +49,28 @@ def run(arguments: list[str] | None = None) -> int:
         arguments: the command's arguments; None: those of the process.
     """
     given = sys.argv[1:] if arguments is None else arguments
+    console.print_everything()
     try:
         code = app(args=given or ["--help"], prog_name="largemodels", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # nobody reads our output any more: `largemodels generate | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (_Stopped, KeyboardInterrupt, typer.Abort) as stopped:
-        return _fail(str(stopped) or "Interrupted.", 130)
+    except (console.Stopped, KeyboardInterrupt, typer.Abort) as stopped:
+        return console.fail(str(stopped) or "Interrupted.", 130)
     except _USAGE_ERROR as error:
-        return _fail(_refused(error), 2)
+        return console.fail(console.refused(error), 2)
     except Exception as error:
-        if os.environ.get(DEBUG):
+        if os.environ.get(console.DEBUG):
             raise
-        return _fail(str(error), 2) if isinstance(error, ValueError) else _fail(_explained(error), 1)
+        return (
+            console.fail(str(error), 2)
+            if isinstance(error, ValueError)
+            else console.fail(console.explained(error), 1)
+        )
     if code == 130:  # Typer turns Ctrl-C into that
-        return _fail("Interrupted.", 130)
+        return console.fail("Interrupted.", 130)
     return code if isinstance(code, int) else 0
-
-
-class _Stopped(Exception):
-    """Training was interrupted; the message says what was saved. Typer would swallow a KeyboardInterrupt."""
-
-
-def _refused(error: Any) -> str:
-    """Typer's error message, and how to get the help of that command."""
-    said = error.format_message().rstrip()
-    end = "" if said.endswith((".", "?", "!")) else "."
-    return f"{said}{end} Help: {error.ctx.command_path if error.ctx else 'largemodels'} --help"
-
-
-def _explained(error: Exception) -> str:
-    """The message of an error, with more detail for errors that were not foreseen."""
-    if isinstance(error, ModuleNotFoundError):
-        return f"The package {error.name!r} is missing. Run: pip install 'largemodels[reference]'"
-    if isinstance(error, OSError | FloatingPointError) or type(error).__module__.startswith("largemodels."):
-        return str(error)
-    return f"{type(error).__name__}: {error} Set {DEBUG}=1 to see where."
-
-
-def _fail(message: str, code: int) -> int:
-    """Print an error as one line. Under torchrun, an error that all processes share is printed by the first."""
-    if code == 1 or _first():
-        print("Error: " * (code != 130) + " ".join(message.split()), file=sys.stderr)
-    return code
-
-
-def _first() -> bool:
-    """Whether this is the only process, or rank 0 under torchrun."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _say(text: str) -> None:
-    """Print a line on stderr, apart from the generated text; under torchrun only rank 0 prints."""
-    if _first():
-        print(text, file=sys.stderr)
 
 
 @app.command()
@@ -127,47 +95,33 @@ def train(
 ) -> None:
     """Train a GPT on a text: by default on Shakespeare, in a few minutes.
 
-    The run is saved as it goes. If it is interrupted, the same command resumes it.
+    The run is saved as it goes. If it is interrupted, the same command resumes it; with more --steps or --seconds it
+    becomes longer, and the learning rate follows the new length from there on. All else stays as the run began.
     """
     from ..training.interrupts import Interrupted
-    from .runs import prepare_run, recipe_for, settings_for, train_run
+    from .preparing import prepare_run
+    from .report import report
+    from .runs import train_prepared
+    from .settings import recipe_for, settings_for
 
     chosen = dict(
         n_layer=n_layer, n_head=n_head, d_model=d_model, context_length=context_length, preset=preset
     )
     texts = dict(data=data, tokenizer=tokenizer, vocab_size=vocab_size, batch_size=batch_size, seed=seed)
     settings = settings_for(scale, **chosen, **texts)
+    if vocab_size is not None and settings.tokenizer == "characters":
+        raise ValueError("--vocab-size is for byte pairs: add --tokenizer bytes, or leave it out.")
     recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
     name = Path(data).resolve().stem if Path(data).exists() else data
     folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
-    prepare_run(folder, settings)
-    _say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
+    known = prepare_run(folder, settings)
+    console.say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
     try:
-        history = train_run(folder, settings, recipe)
+        history = train_prepared(folder, known, settings, recipe)
     except Interrupted as stopped:
-        raise _Stopped(f"{stopped} The same command resumes.") from None
-    if _first():
-        _report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
-
-
-def _report(folder: Path, last: dict[str, Any]) -> None:
-    """Print the result of a training run, and what to do next."""
-    import torch
-
-    from ..text.writing import complete
-    from .runs import load_run
-
-    model, tokenizer = load_run(folder)
-    generator = torch.Generator().manual_seed(0)
-    (sample,) = complete(model, tokenizer, ["\n"], 300, temperature=0.8, generator=generator)
-    unit = "character" if tokenizer.name == "characters" else "token"
-    print(
-        f"{int(last['step']):,} steps in {last['seconds']:,.0f} s, {model.n_parameters():,} parameters.\n"
-        f"Validation loss: {last['validation_loss']:.3f} nats per {unit} (natural logarithms; 0 would be certainty); "
-        f"guessing costs {math.log(tokenizer.vocab_size):.3f}.\n"
-        f"A sample:\n\n{sample.strip()}\n\nNext:\n"
-        f'  largemodels generate "The king" --model {folder}\n  largemodels info {folder}'
-    )
+        raise console.Stopped(f"{stopped} The same command resumes.") from None
+    if console.first():
+        report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
 
 
 def _open(name: str) -> tuple[GPT, Tokenizer]:
@@ -188,7 +142,7 @@ def _note_length(tokens: int, model: GPT) -> None:
     """Say that the model does not see the whole prompt."""
     longest = model.config.context_length
     if tokens > longest:
-        _say(f"Note: the prompt has {tokens} tokens; the model sees only the last {longest}.")
+        console.say(f"Note: the prompt has {tokens} tokens; the model sees only the last {longest}.")
 
 
 def _given(context: typer.Context, *names: str) -> list[str]:
@@ -231,8 +185,6 @@ def generate(
     Sampling(**filters)  # refuses wrong values before anything is loaded
     if not prompt:
         raise ValueError("The prompt is empty: give at least one character, or leave it out.")
-    if tokens < 1 or samples < 1 or beams < 1:
-        raise ValueError("--tokens, --samples and --beams must be at least 1.")
     if beams > 1 and (given := _given(context, "samples", "seed", "temperature", "top_k", "top_p")):
         raise ValueError(f"--beams does not sample: leave out {', '.join(given)}.")
     gpt, tokenizer = _open(model)
@@ -278,7 +230,7 @@ def chat(
     gpt, tokenizer = _open(model)
     said: list[dict[str, str]] = []
     written_dialogue(tokenizer, [{"role": "user", "content": ""}])  # refuses a model that cannot answer
-    _say("An empty line ends the conversation. A model of this size is often wrong.")
+    console.say("An empty line ends the conversation. A model of this size is often wrong.")
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     while question := _ask():
         said.append({"role": "user", "content": question})
@@ -293,11 +245,19 @@ def chat(
 
 
 def _ask() -> str:
-    """The user's next line; empty at the end of the input."""
+    """The user's next line; empty at the end of the input.
+
+    Raises:
+        ValueError: if it is not text.
+    """
     try:
-        return input("> " if sys.stdin.isatty() else "").strip()
+        line = input("> " if sys.stdin.isatty() else "")
+        line.encode()  # where bytes that are no text come as surrogates
     except EOFError:
         return ""
+    except UnicodeError as error:
+        raise ValueError(f"The input is not text in {sys.stdin.encoding.upper()} ({error}).") from None
+    return line.lstrip("\ufeff").strip()
 
 
 @app.command("app")
@@ -316,14 +276,14 @@ def serve_app(
     gradio()  # says what is missing before anything is loaded
     writer = Writer({name: _open(name) for name in model or _models_there()}, config)
     if host not in ("127.0.0.1", "localhost"):
-        _say(f"Note: anyone who can reach {host} can use your models; there is no password.")
-    serve(writer, host, port, _say)
+        console.say(f"Note: anyone who can reach {host} can use your models; there is no password.")
+    serve(writer, host, port, console.say)
 
 
 def _models_there() -> list[str]:
     """Names of the models that are ready to use."""
     from ..data.registry import DataError, files
-    from .runs import TOKENIZER
+    from .preparing import TOKENIZER
 
     found = [path.parent.as_posix() for path in sorted(Path("runs").glob(f"*/{TOKENIZER}"))]
     try:
@@ -335,47 +295,6 @@ def _models_there() -> list[str]:
             ) from None
         return found
     return [*found, SMOLLM2]
-
-
-@data_app.callback()
-def data_list(context: typer.Context) -> None:
-    """List, describe and install data sets and trained weights."""
-    if context.invoked_subcommand is not None:
-        return
-    from ..data.registry import registry
-    from ..data.sources import DataError, checked
-
-    for name, entry in registry().items():
-        try:
-            checked(name, entry)
-            state = "there, checked"
-        except DataError as error:
-            state = str(error)
-        print(f"{name:18} {entry['title']}\n{'':18} {state}")
-
-
-@data_app.command("install")
-def data_install(
-    names: options.DataNames = None,
-    weights: options.Weights = False,
-    file: options.PackageFile = None,
-) -> None:
-    """Fetch data sets by name, or those of the book's chapters: pinned, checked by their SHA-256."""
-    from ..data import registry
-
-    registry.install(names or registry.names(weights=weights), file=file)
-
-
-@data_app.command("card")
-def data_card(name: options.DataName) -> None:
-    """Say what a data set is, where it is from, and what it must not be used for."""
-    from ..data.registry import registry
-    from ..paths import data_root
-
-    entries = registry()
-    if name not in entries:
-        raise ValueError(f"There is no data set {name!r}. There are: {', '.join(entries)}.")
-    print((data_root() / entries[name]["card"]).read_text(encoding="utf-8").strip())
 
 
 @app.command()
@@ -403,7 +322,8 @@ def _describe(folder: Path) -> None:
     from dataclasses import asdict
 
     from ..training.checkpoints import load_record
-    from .runs import find_run, load_run, load_settings
+    from .runs import find_run, load_run
+    from .settings import load_settings
 
     home, checkpoint = find_run(folder)
     model, tokenizer = load_run(checkpoint)

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 MODEL, TRAINING, CHOICE = "Model", "Training", "Sampling"
 MAX_SEED = 2**63 - 1
+MAX_SIZE = 10**6  # of anything that memory is taken for in proportion; above it, it would be taken in vain
 # The names in models/presets.py. They are repeated here because importing them would import torch, which takes seconds.
 PRESETS = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "modern", "smollm2-135m")
 
@@ -39,7 +40,10 @@ TokenizerKind = Annotated[
     Option(help="characters, or bytes (byte-pair encoding). Default: characters.", rich_help_panel=MODEL),
 ]
 VocabSize = Annotated[
-    int | None, Option(help="Vocabulary size of the bytes tokenizer. Default: 2048.", rich_help_panel=MODEL)
+    int | None,
+    Option(
+        max=MAX_SIZE, help="Vocabulary size of the bytes tokenizer. Default: 2048.", rich_help_panel=MODEL
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -48,20 +52,32 @@ Preset = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-NLayer = Annotated[int | None, Option(help="Number of blocks.", rich_help_panel=MODEL)]
-NHead = Annotated[int | None, Option(help="Attention heads per block.", rich_help_panel=MODEL)]
+NLayer = Annotated[int | None, Option(max=MAX_SIZE, help="Number of blocks.", rich_help_panel=MODEL)]
+NHead = Annotated[int | None, Option(max=MAX_SIZE, help="Attention heads per block.", rich_help_panel=MODEL)]
 DModel = Annotated[
-    int | None, Option(help="Width of the model, a multiple of the number of heads.", rich_help_panel=MODEL)
+    int | None,
+    Option(
+        max=MAX_SIZE, help="Width of the model, a multiple of the number of heads.", rich_help_panel=MODEL
+    ),
 ]
-ContextLength = Annotated[int | None, Option(help="Context length in tokens.", rich_help_panel=MODEL)]
+ContextLength = Annotated[
+    int | None, Option(max=MAX_SIZE, help="Context length in tokens.", rich_help_panel=MODEL)
+]
 Steps = Annotated[
-    int | None, Option(help="Training steps (updates of the weights).", rich_help_panel=TRAINING)
+    int | None,
+    Option(
+        help="Training steps (updates of the weights) in all. With more than before, a run becomes longer.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Seconds = Annotated[
     float | None,
-    Option(help="Time limit for training; with --steps, whichever comes first.", rich_help_panel=TRAINING),
+    Option(
+        help="Training time in all; with --steps, whichever ends first. With more than before, a run becomes longer.",
+        rich_help_panel=TRAINING,
+    ),
 ]
-BatchSize = Annotated[int | None, Option(help="Sequences per batch.", rich_help_panel=TRAINING)]
+BatchSize = Annotated[int | None, Option(max=MAX_SIZE, help="Sequences per batch.", rich_help_panel=TRAINING)]
 Optimizer = Annotated[str, Option(help="muon, or adamw.", rich_help_panel=TRAINING)]
 LearningRate = Annotated[
     float | None,
@@ -93,8 +109,12 @@ Prompt = Annotated[
     str,
     Argument(help="Beginning of the text. Default: an empty line.", show_default=False),
 ]
-Tokens = Annotated[int, Option("--tokens", "-n", help="Maximum number of tokens to generate.")]
-Samples = Annotated[int, Option("--samples", "-s", help="Number of texts to generate, as one batch.")]
+Tokens = Annotated[
+    int, Option("--tokens", "-n", min=1, max=MAX_SIZE, help="Maximum number of tokens to generate.")
+]
+Samples = Annotated[
+    int, Option("--samples", "-s", min=1, max=MAX_SIZE, help="Number of texts to generate, as one batch.")
+]
 Seed = Annotated[int | None, Option(min=0, max=MAX_SEED, help="Seed that makes the text reproducible.")]
 Stop = Annotated[list[str] | None, Option(help="Stop before this string; may be repeated.")]
 Temperature = Annotated[
@@ -126,6 +146,8 @@ Penalty = Annotated[
 Beams = Annotated[
     int,
     Option(
+        min=1,
+        max=MAX_SIZE,
         help="Number of beams: above 1, beam search instead of sampling, without --samples, --seed, --temperature, "
         "--top-k and --top-p.",
         rich_help_panel=CHOICE,

@@ -28,7 +28,10 @@ WATCHED = ("torch", "transformers", "tokenizers", "numpy", "pandas", "matplotlib
 # Library files that no number depends on, each with the reason. ``book/start.py`` is not among them: it seeds.
 HARMLESS = {
     "app/cli.py": "reads a command line; what it calls is hashed",
+    "app/console.py": "prints what the command line says",
+    "app/datasets.py": "lists data sets",
     "app/options.py": "checks a command line",
+    "app/report.py": "prints the end of a training run",
     "book/gpu.py": "reads what a run on a GPU has measured",
     "book/setup.py": "installs what a chapter needs",
     "book/claims.py": "checks and prints numbers that are there already",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 
@@ -28,6 +29,8 @@ def of_part(part: str) -> list[str]:
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that it cannot print becomes an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     listed = "\n".join(f"  {name}: {found['title']}" for name, found in registry().items())
     parser = argparse.ArgumentParser(
         prog="python -m largemodels.data",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from .own import own_files, read_text
 from .registry import DataError, files
 
 # Two plays, a comedy and a tragedy, in each held-out part. Unlike the histories, they share no characters with other
@@ -22,6 +23,7 @@ TEST = ("macbeth", "twelfth_night")
 # Languages of the Wikipedia summaries, by the name of their file.
 LANGUAGES = {"en": "summaries_en-us.json", "fr": "summaries_fr-fr.json", "es": "summaries_es-es.json"}
 HELD_OUT = 0.05  # fraction of documents in the validation set, and in the test set
+TWENTIETH = round(1 / HELD_OUT)
 
 
 @dataclass(frozen=True)
@@ -145,45 +147,40 @@ def near_duplicates(texts: list[str], n_words: int = 13) -> list[int]:
 
 
 def text_files(path: Path | str) -> Corpus:
-    """A corpus from your own text, in UTF-8.
+    """A corpus from your own text, in UTF-8, or in UTF-16 or UTF-32 with a byte-order mark, which is left out.
 
     Args:
-        path: of a folder, whose files ``*.txt`` are the documents: one in 20, and at least one, goes into the
-            validation set and as many into the test set, drawn by the hashes of their names. Or of a single file: the
-            last twentieth becomes the test set and the one before it the validation set, cut at line ends. Fewer than
-            three documents are joined and cut in the same way.
+        path: of a folder, whose files ``*.txt`` are the documents, see :func:`own_files`: one in 20, and at least one,
+            goes into the validation set and as many into the test set, drawn by the hashes of their names. Or of a
+            single file: the last twentieth becomes the test set and the one before it the validation set, cut at line
+            ends. Fewer than three documents are joined and cut in the same way.
 
     Raises:
-        DataError: if there is no text, or it is not UTF-8.
+        DataError: if there is no text, it cannot be read, or it is in another encoding.
     """
     path = Path(path)
-    found = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
-    texts = {
-        (file.relative_to(path).as_posix() if path.is_dir() else file.name): _read(file) for file in found
-    }
-    texts = {name: text for name, text in texts.items() if text.strip()}
+    texts = {name: text for name, file in own_files(path).items() if (text := read_text(file)).strip()}
     if not texts:
         raise DataError(
             f"{path} contains no text." if path.is_file() else f"{path} contains no text in files *.txt."
         )
     if len(texts) < 3:
-        (name, text), *others = texts.items()
-        text = "\n".join([text, *(other for _, other in others)])
-        cuts = [text.rfind("\n", 0, round(share * len(text))) + 1 for share in (0.9, 0.95)]
-        parts = [text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]]
-        if not all(parts):
-            raise DataError(f"{path} is too short, or has too few lines, to be split into three parts.")
-        return Corpus(*({name: part} for part in parts))
-    names = sorted(texts, key=lambda name: hashlib.sha256(name.encode()).digest())
+        return _cut(path, next(iter(texts)), "\n".join(texts.values()))
+    names = sorted(texts, key=lambda name: hashlib.sha256(name.encode(errors="surrogateescape")).digest())
     n = math.ceil(HELD_OUT * len(names))
     kinds = (names[2 * n :], names[:n], names[n : 2 * n])
     return Corpus(*({name: texts[name] for name in sorted(kind)} for kind in kinds))
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
+def _cut(path: Path, name: str, text: str) -> Corpus:
+    """One text in three parts."""
+    cuts = [text.rfind("\n", 0, round(share * len(text))) + 1 for share in (1 - 2 * HELD_OUT, 1 - HELD_OUT)]
+    parts = [text[: cuts[0]], text[cuts[0] : cuts[1]], text[cuts[1] :]]
+    if not all(parts):
+        lines = text.splitlines()
         raise DataError(
-            f"{path} is not UTF-8 text: byte {error.start} is invalid. Save it as UTF-8."
-        ) from None
+            f"{path} is too short, or has too few lines, to be cut at line ends into three parts: {len(text):,} "
+            f"characters in {len(lines):,} lines, the longest of {max(map(len, lines)):,}. It needs at least "
+            f"{TWENTIETH} lines, none of them longer than a {TWENTIETH}th of the whole."
+        )
+    return Corpus(*({name: part} for part in parts))

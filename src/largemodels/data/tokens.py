@@ -86,16 +86,20 @@ def read_tokens(path: Path | str, tokenizer: Tokenizer | None = None, *, check: 
     path = Path(path)
     header = read_header(path)
     if tokenizer is not None and header["tokenizer"] != fingerprint(tokenizer):
-        raise ValueError(f"{path} was written with another tokenizer: encode the texts again.")
+        raise ValueError(
+            f"{path} was written with another tokenizer: name that one, or write the file again with write_tokens."
+        )
     dtype = np.dtype(header["dtype"])
     wanted = HEADER_BYTES + header["length"] * dtype.itemsize
     if path.stat().st_size != wanted:
         raise DataError(
-            f"{path} has {path.stat().st_size:,} bytes, expected {wanted:,}: encode the texts again."
+            f"{path} has {path.stat().st_size:,} bytes, expected {wanted:,}: write it again with write_tokens."
         )
     tokens = np.memmap(path, dtype=dtype, mode="r", offset=HEADER_BYTES, shape=(header["length"],))
     if check and hashlib.sha256(tokens.data).hexdigest() != header["sha256"]:
-        raise DataError(f"{path} is damaged, its SHA-256 differs from its header's: encode the texts again.")
+        raise DataError(
+            f"{path} is damaged, its SHA-256 differs from its header's: write it again with write_tokens."
+        )
     return tokens
 
 

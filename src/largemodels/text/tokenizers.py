@@ -121,12 +121,14 @@ class ByteBPE:
                 repetition yield fewer.
 
         Raises:
-            ValueError: if ``vocab_size`` is below 257.
+            ValueError: if ``vocab_size`` is below 257 or above a million.
         """
         from tokenizers import models, pre_tokenizers, trainers
 
-        if vocab_size < 257:
-            raise ValueError(f"vocab_size must be at least 257 (256 bytes, end of text), not {vocab_size}.")
+        if not 257 <= vocab_size <= 10**6:  # memory is taken for all of them at once
+            raise ValueError(
+                f"vocab_size must be at least 257 (256 bytes, end of text) and at most 1,000,000, not {vocab_size:,}."
+            )
         fast = _byte_level(models.BPE())
         trainer = trainers.BpeTrainer(
             vocab_size=vocab_size,

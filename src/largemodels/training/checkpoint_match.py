@@ -90,8 +90,8 @@ def refuse_other(saved: dict[str, Any], config: Any, folder: Path, free: tuple[s
         (default,) = (field.default for field in fields(config) if field.name == name)
         if (old := saved.get(name, default)) != value and name not in free:
             raise SettingsError(
-                f"{folder} was made with {name} = {old!r}, but this run has {value!r}: set it back, or name another "
-                "folder."
+                f"{folder} was made with {name} = {old!r}, but this run has {value!r}, and its weights rest on that: "
+                "set it back, or name another folder."
             )
 
 

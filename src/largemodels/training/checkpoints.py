@@ -61,6 +61,7 @@ from .checkpoint_match import (
 )
 from .config import TrainingConfig
 from .history import Progress
+from .length import changed_length, length_note
 from .parallel import Team
 from .randomness import random_state, set_random_state
 
@@ -209,7 +210,8 @@ class RunFolder:
             return
         record = present_record(folder)
         refuse_other_model(model, folder)
-        refuse_other(record["training"], config, folder, free=FREE)
+        free = FREE + changed_length(record["training"], config, record["progress"], folder)
+        refuse_other(record["training"], config, folder, free=free)
         state = read_state(folder)
         try:
             own = self._restore(state, model, optimizers, folder)
@@ -222,7 +224,7 @@ class RunFolder:
             record["progress"][n] for n in ("step", "seconds", "rows")
         )
         self.saved, self.intact = step, [folder]
-        self._say(f"Going on after step {step}, from {folder}.")
+        self._say(f"Going on after step {step}, from {folder}.{length_note(record['training'], config)}")
 
     def _restore(
         self, state: dict[str, Any], model: nn.Module, optimizers: list[Optimizer], folder: Path

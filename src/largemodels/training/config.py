@@ -12,7 +12,10 @@ OPTIMIZERS = ("adamw", "muon")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train, and for how long: until the steps or the seconds run out, whichever comes first."""
+    """How to train, and for how long: until the steps or the seconds run out, whichever comes first.
+
+    Both count from the start of the run. A run in a folder may be resumed with more of them, see :mod:`.length`.
+    """
 
     steps: int | None = None  # updates of the weights
     learning_rate: float = 1e-3  # peak learning rate of AdamW, reached at the end of the warm-up
@@ -41,7 +44,10 @@ class TrainingConfig:
         if not 0 <= self.warmup_steps <= (self.steps or math.inf):
             raise ValueError(f"warmup_steps must lie between 0 and steps, not {self.warmup_steps}.")
         for name in ("learning_rate", "matrix_learning_rate", "clip_norm", "seconds"):
-            if (value := getattr(self, name)) is not None and not value > 0:
-                raise ValueError(f"{name} must be positive, not {value}.")
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {value}.")
+        for name in ("final_fraction", "weight_decay", "momentum"):
+            if not math.isfinite(value := getattr(self, name)):
+                raise ValueError(f"{name} must be finite, not {value}.")
         one_of(OPTIMIZERS, optimizer=self.optimizer)
         one_of(("fp32", "bf16"), precision=self.precision)

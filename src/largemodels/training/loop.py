@@ -107,7 +107,8 @@ def train(
         count: ``count(*batch)``, the number of items that the loss of a batch is a mean over. Several batches per
             update, or several processes, are weighted by it, which gives the gradient of one large batch. None: the
             targets that are not -100, or the rows, see :func:`.batch.n_targets`.
-        checkpoint: folder of this run. If it already holds a checkpoint, training resumes from there.
+        checkpoint: folder of this run. If it already holds a checkpoint, training resumes from there; with more
+            steps or seconds than before the run becomes longer, see :mod:`.length`.
 
     Returns:
         the history, one row per evaluation: ``step`` (updates done), ``seconds`` (training time, excluding evaluation
@@ -213,11 +214,10 @@ def _advice(config: TrainingConfig, folder: RunFolder | None) -> Iterator[None]:
     try:
         yield
     except FloatingPointError as error:
-        kept = (
-            ""
-            if folder is None
-            else f" The checkpoint of step {folder.saved} in {folder.path} is from before."
-        )
+        rates = f"{config.learning_rate:g}"
+        if config.optimizer == "muon":
+            rates += f"; of the matrices, {config.matrix_learning_rate:g}"
+        where = "" if folder is None else f", into another folder: {folder.path} keeps the one it began with"
         raise FloatingPointError(
-            f"{error} Lower the learning rate ({config.learning_rate:g}).{kept}"
+            f"{error} Train again with a lower learning rate ({rates}){where}."
         ) from None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import importlib.metadata
 import io
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,22 +16,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from packaging.requirements import Requirement
 from transformers import PreTrainedTokenizerFast
 
-from largemodels.app import cli, runs
+from largemodels.app import cli, console, preparing, runs
 from largemodels.app import options as cli_options
-from largemodels.app.runs import (
-    Corpus,
-    RunSettings,
-    load_run,
-    load_settings,
-    prepare_run,
-    recipe_for,
-    settings_for,
-    train_run,
-)
+from largemodels.app.preparing import prepare_run
+from largemodels.app.runs import load_run, train_run
+from largemodels.app.settings import RunSettings, load_settings, recipe_for, settings_for
 from largemodels.data import registry, sources
 from largemodels.data.registry import DataError
+from largemodels.data.text import Corpus
 from largemodels.models.presets import PRESETS
 from largemodels.text import tokenizers
 from largemodels.text.tokenizers import ByteBPE, TransformersTokenizer
@@ -38,6 +36,7 @@ from largemodels.training.checkpoints import CheckpointError, SettingsError
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = "".join(f"Line {n}: to be, or not to be, that is the question.\n" for n in range(300))
 
+BYTES = "--vocab-size is for byte pairs: add --tokenizer bytes, or leave it out."
 BEAMS = "--beams does not sample: leave out"
 
 
@@ -207,6 +206,26 @@ def test_chat_answers_each_line_until_an_empty_one(talker: Path, capsys, monkeyp
     assert out.startswith(seen[-1][1]["content"] + "\n")
 
 
+@pytest.mark.parametrize(
+    "given", [b"\xef\xbb\xbfHello\n", b"Hel\xfflo\n"], ids=["byte-order mark", "no text"]
+)
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # in a locale of UTF-8, and in C
+def test_what_chat_is_given_is_text(given: bytes, errors: str, talker: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8", errors=errors))
+    seen = []
+    real = written_dialogue
+    monkeypatch.setattr(
+        "largemodels.text.writing.written_dialogue", lambda t, m: seen.append(m[0]["content"]) or real(t, m)
+    )
+    code = cli.run(["chat", "--model", str(talker), "--tokens", "1"])
+    said = capsys.readouterr().err.splitlines()
+    if given.startswith(b"Hel"):
+        assert code == 2
+        assert said[-1].startswith("Error: The input is not text in UTF-8 (")
+    else:
+        assert (code, seen[-1]) == (0, "Hello")
+
+
 def test_a_dialogue_is_written_as_the_template_says(talker: Path) -> None:
     _, tokenizer = load_run(talker)
     said = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "To be"}]
@@ -274,12 +293,16 @@ def test_info_names_versions_and_device(capsys) -> None:
         (["train", "--tokenizer", "words"], "There is no tokenizer 'words'. There are: characters, bytes."),
         (["train", "--precision", "fp8"], "precision must be one of fp32, bf16, not 'fp8'."),
         (["train", "--steps", "0"], "steps must be at least 1, not 0."),
-        (["train", "--seconds", "-1"], "seconds must be positive, not -1.0."),
+        (["train", "--seconds", "-1"], "seconds must be positive and finite, not -1.0."),
         (["train", "--d-model", "30"], "d_model (30) must be a multiple of n_head (4)."),
         (["train", "--batch-size", "0"], "batch_size must be at least 1, not 0."),
         (["generate", "--top-k", "0"], "top_k must be at least 1, not 0."),
-        (["generate", "--tokens", "0"], "--tokens, --samples and --beams must be at least 1."),
-        (["generate", "--beams", "0"], "--tokens, --samples and --beams must be at least 1."),
+        (["train", "--seconds", "inf"], "seconds must be positive and finite, not inf."),
+        (["train", "--seconds", "nan"], "seconds must be positive and finite, not nan."),
+        (["train", "--learning-rate", "inf"], "learning_rate must be positive and finite, not inf."),
+        (["train", "--vocab-size", "300"], BYTES),
+        (["train", "--vocab-size", "300", "--tokenizer", "characters"], BYTES),
+        (["data", "install", "mnist", "--weights"], "--weights takes the place of names: leave out one of them."),
         (["generate", "--beams", "2", "--samples", "2"], f"{BEAMS} --samples."),
         (["generate", "--beams", "2", "-t", "0.8"], f"{BEAMS} --temperature."),
         (["generate", "--beams", "2", "--top-k", "5", "--seed", "0"], f"{BEAMS} --seed, --top-k."),
@@ -295,6 +318,47 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(arguments, message, capsys, t
     assert said.err == f"Error: {message}\n"
     assert said.out == ""
     assert not list(tmp_path.rglob("*.tokens"))
+
+
+@pytest.mark.parametrize("sizes", [["--n-layer", "1000000"], ["--d-model", "1000000"]])
+def test_a_model_larger_than_memory_is_refused_before_it_is_built(sizes: list[str], tmp_path, capsys) -> None:
+    assert cli.run(["train", *sizes, "--out", str(tmp_path / "run")]) == 2
+    assert "which do not fit into" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_printed_is_printed_as_an_escape(trained: Path, monkeypatch) -> None:
+    """By a terminal of Windows' code page 1252, and by one that knows ASCII alone."""
+    for encoding, shown in [("cp1252", "é\\u4f60"), ("ascii", "\\xe9\\u4f60")]:
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True) for _ in range(2))
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", err)
+        assert cli.run(["generate", "é你", "-m", str(trained), "-n", "1", "--stop", "你"]) == 0
+        assert cli.run(["train", "é你"]) == 2
+        assert out.buffer.getvalue().decode(encoding).startswith(shown)
+        assert f"There is no text '{shown}'" in err.buffer.getvalue().decode(encoding)
+
+
+def test_threads_do_not_spin_unless_the_user_wants_them_to(monkeypatch) -> None:
+    for name in console.USERS:
+        monkeypatch.delenv(name, raising=False)
+    environment = dict(os.environ)
+    for own in ({}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "9"}):
+        monkeypatch.setattr(os, "environ", environment | own)
+        console.wait_without_spinning()
+        assert os.environ == environment | (own or console.WAITING)
+
+
+def test_the_waiting_is_chosen_before_torch_is_loaded() -> None:
+    """By the command, which also says so."""
+    program = (
+        "import sys; from largemodels.app import cli, console\n"
+        "console.wait_without_spinning = lambda: print('torch' in sys.modules)\n"
+        "sys.argv[1:] = ['--help']; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("False\n")
+    assert "OMP_WAIT_POLICY=ACTIVE" in done.stdout
 
 
 def test_too_small_a_vocabulary_is_refused(tmp_path: Path, capsys) -> None:
@@ -313,6 +377,13 @@ def test_too_small_a_vocabulary_is_refused(tmp_path: Path, capsys) -> None:
         (["train", "--seed", "-1"], ". Help: largemodels train --help\n"),
         (["generate", "--seed", "-1"], ". Help: largemodels generate --help\n"),
         (["generate", "--seed", str(2**63)], ". Help: largemodels generate --help\n"),
+        (["generate", "--tokens", "0"], ". Help: largemodels generate --help\n"),
+        (["generate", "-n", str(10**20)], ". Help: largemodels generate --help\n"),
+        (["generate", "--beams", "0"], ". Help: largemodels generate --help\n"),
+        (["generate", "--samples", str(10**9)], ". Help: largemodels generate --help\n"),
+        (["chat", "-n", "0"], ". Help: largemodels chat --help\n"),
+        (["train", "--vocab-size", str(10**9), "--tokenizer", "bytes"], ". Help: largemodels train --help\n"),
+        (["train", "--context-length", str(10**9)], ". Help: largemodels train --help\n"),
         (["chat", "--seed", "-1"], ". Help: largemodels chat --help\n"),
         (["generate", "a", "b"], ". Help: largemodels generate --help\n"),
         (["data", "card"], ". Help: largemodels data card --help\n"),
@@ -358,12 +429,17 @@ def test_what_nobody_foresaw_is_one_line_and_can_be_looked_into(monkeypatch, cap
         cli.run(["info", "anywhere"])
 
 
-def test_a_missing_package_is_named(monkeypatch, capsys) -> None:
+def test_a_missing_package_is_named_as_pip_knows_it(monkeypatch, capsys) -> None:
+    """With the versions that the library goes with: what is installed here satisfies it."""
     monkeypatch.setitem(sys.modules, "transformers", None)
     assert cli.run(["generate", "--model", "smollm2"]) == 1
-    assert capsys.readouterr().err == (
-        "Error: The package 'transformers' is missing. Run: pip install 'largemodels[reference]'\n"
-    )
+    said = capsys.readouterr().err
+    assert said.startswith("Error: The package 'transformers' is missing. Run: pip install ")
+    (wanted,) = shlex.split(said.partition("pip install ")[2])
+    requirement = Requirement(wanted)
+    assert requirement.name == "transformers"
+    assert requirement.specifier.contains(importlib.metadata.version("transformers"))
+    assert console._requirement("something_else") == "something_else"
 
 
 # Runs.
@@ -434,7 +510,7 @@ def test_a_tokenizer_that_has_been_changed(trained: Path, tmp_path: Path, capsys
 def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
     """One prepares it. The others wait: of the same settings they go on, of others they are refused."""
     (tmp_path / "mine.txt").write_text(TEXT)
-    folder, began, read, real = tmp_path / "run", threading.Event(), [], runs._corpus
+    folder, began, read, real = tmp_path / "run", threading.Event(), [], preparing._corpus
 
     def slow(data: str) -> Corpus:
         read.append(data)
@@ -442,7 +518,7 @@ def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
         time.sleep(0.5)
         return real(data)
 
-    monkeypatch.setattr(runs, "_corpus", slow)
+    monkeypatch.setattr(preparing, "_corpus", slow)
     settings = settings_for("smoke", data=str(tmp_path / "mine.txt"))
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(prepare_run, folder, settings)
@@ -453,14 +529,14 @@ def test_starts_at_once_into_one_folder(tmp_path: Path, monkeypatch) -> None:
             other.result()
     assert len(read) == 1
     made = {path.name for path in folder.iterdir()}
-    assert made - {runs.LOCK} == {"settings.json", "tokenizer.json", "train.tokens", "validation.tokens"}
+    assert made - {preparing.LOCK} == {"settings.json", "tokenizer.json", "train.tokens", "validation.tokens"}
 
 
 def test_a_folder_that_was_there_stays_when_nothing_comes_into_it(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "new"):
         with pytest.raises(ValueError, match="There is no text"):
             prepare_run(folder, settings_for("smoke", data="nowhere.txt"))
-    assert [path.name for path in tmp_path.iterdir() if path.name != runs.LOCK] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name != preparing.LOCK] == []
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
@@ -495,5 +571,15 @@ def test_steps_and_seconds() -> None:
 
 
 def test_the_errors_of_the_library_are_known() -> None:
-    assert cli._explained(DataError("gone.")) == "gone."
-    assert cli._explained(FileNotFoundError(2, "No such file", "x")) == "[Errno 2] No such file: 'x'"
+    assert console.explained(DataError("gone.")) == "gone."
+    assert console.explained(FileNotFoundError(2, "No such file", "x")) == (
+        "x cannot be used: No such file. If it was moved meanwhile, name its new place."
+    )
+    assert (
+        console.explained(IsADirectoryError(21, "Is a directory", b"x"))
+        == "x cannot be used: Is a directory."
+    )
+    assert console.explained(OSError("odd")) == "odd"
+    wanted = "There is not enough memory for this: ask for a smaller model, batch or text."
+    assert console.explained(MemoryError()).strip() == wanted
+    assert console.explained(RuntimeError("CPU: can't allocate memory\nC++ frames")).startswith(wanted)

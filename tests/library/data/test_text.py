@@ -163,8 +163,11 @@ def test_a_folder_of_ones_own_is_split_by_file(n_files: int, held_out: int, tmp_
 def test_texts_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"contains no text in files \*\.txt"):
         text_files(tmp_path)
+    with pytest.raises(DataError, match=r"There is no file or folder .*b\.txt\."):
+        text_files(tmp_path / "b.txt")
     (tmp_path / "a.txt").write_text("one line only")
-    with pytest.raises(DataError, match="too short, or has too few lines"):
+    said = "too short, or .* 13 characters in 1 lines, the longest of 13. It needs at least 20 lines, none of them"
+    with pytest.raises(DataError, match=said):
         text_files(tmp_path / "a.txt")
     (tmp_path / "a.txt").write_text("  \n")
     with pytest.raises(DataError, match=r"a\.txt contains no text"):

@@ -377,7 +377,9 @@ def test_a_loss_that_is_not_finite_stops_in_words() -> None:
     model = gpt()
     sound = list(itertools.islice(windows(), 5))
     poisoned = (sound[0][0], torch.full_like(sound[0][1], -100))  # no target counts: 0 / 0
-    with pytest.raises(FloatingPointError, match=r"The loss became nan in step 6\. Lower the learning rate"):
+    with pytest.raises(
+        FloatingPointError, match=r"The loss became nan in step 6\. Train again with a lower learning rate"
+    ):
         train(model, [*sound, poisoned, *sound], TrainingConfig(steps=9))
 
 
