@@ -334,7 +334,7 @@ def _describe(folder: Path) -> None:
         "steps": f"{progress['step']:,}",
         "seconds": f"{progress['seconds']:,.0f}",
     }
-    if progress["rows"]:
-        facts["validation_loss"] = f"{progress['rows'][-1]['validation_loss']:.3f} nats per token"
+    if progress["rows"] and (loss := progress["rows"][-1].get("validation_loss")) is not None:
+        facts["validation_loss"] = f"{loss:.3f} nats per token"
     for name, value in facts.items():
         print(f"{name:16} {value}")

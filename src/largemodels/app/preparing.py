@@ -17,7 +17,7 @@ from ..data.own import fingerprint, own_files
 from ..data.registry import DataError, files
 from ..data.text import Corpus, shakespeare, text_files, wikipedia
 from ..data.tokens import read_header, read_tokens, write_tokens
-from ..files import aside, from_json, to_json
+from ..files import aside, to_json
 from ..text import tokenizers
 from ..text.tokenizers import ByteBPE, CharTokenizer, Tokenizer
 from ..training.checkpoint_files import CheckpointError, SettingsError, list_checkpoints, refuse_file

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..files import from_json
 from ..models.checks import at_least
 from ..models.gpt import GPTConfig
 from ..models.presets import preset
@@ -124,7 +124,7 @@ def _read(folder: Path | str) -> dict[str, Any]:
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
+        stored: dict[str, Any] = from_json(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise _unreadable(path, error) from None
     if not isinstance(stored, dict):
