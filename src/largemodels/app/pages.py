@@ -329,8 +329,8 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
             preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
         )
         unseen: dict[str, Any] = dict(queue=False, api_visibility="private")
-        stopped = stop.click(None, cancels=[writing], **unseen)
-        stopped.then(None, state, state, js=_STOPPED, **unseen)  # after the last piece, not before it
+        stop.click(None, cancels=[writing], **unseen)
+        writing.then(None, state, state, js=_STOPPED, **unseen)
         choice.change(None, choice, [temperature, top_k, top_p], js=_VISIBLE, **unseen)
     blocks.queue(max_size=config.waiting)
     return blocks

@@ -39,6 +39,7 @@ OPEN = {
     "/gradio_api/info": _READ,
     _DATA: _READ,
     _JOIN: frozenset({"POST"}),
+    "/gradio_api/reset": frozenset({"POST"}),
     "/manifest.json": _READ,
     "/robots.txt": _READ,
     "/static/": _READ,
