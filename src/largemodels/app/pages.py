@@ -9,7 +9,6 @@ page contacts no other computer and stores nothing.
 from __future__ import annotations
 
 import functools
-import math
 import os
 import tempfile
 import threading
@@ -28,25 +27,17 @@ from ..text.tokenizers import Tokenizer
 from ..text.writing import stream
 from ..training.interrupts import deferred_interrupts
 from .server import ASKED, AppError, Guard, address_of, is_everywhere, listen, running
+from .values import CHOICES, NAMES, number, check_prompt, sampling, seeded, shown
 
 if TYPE_CHECKING:
     from gradio import Blocks
 
-# The decoding methods: their names on the page, and the fields of Sampling that each sets.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "likeliest token": (),
-    "temperature": ("temperature",),
-    "top-k": ("temperature", "top_k"),
-    "top-p": ("temperature", "top_p"),
-}
-
 # Gradio prints the limits of its sliders in a grey that is too light to read.
 _LEGIBLE = ".min_value, .max_value { color: var(--body-text-color) !important; }"
-_NAMES = {"temperature": "temperature", "top_k": "number of candidate tokens", "top_p": "total probability"}
 # Both run in the browser, so that the server has a single function. A status that ends with "…" is not final.
 _STOPPED = "status => !status || status.endsWith('…') ? 'Stopped.' : status"
 _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.includes(chosen)}}))".format(
-    ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in _NAMES)
+    ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
 )
 _PATIENCE = 5.0  # seconds within which a client has to fetch what it asked for
 
@@ -111,12 +102,12 @@ class Writer:
             an empty text.
         """
         try:
-            _text_of(prompt)
+            check_prompt(prompt)
             gpt, tokenizer = self._model(model)
-            sampling = _sampling(choice, temperature, top_k, top_p, tokenizer.vocab_size)
-            n_new, generator = self._n_new(tokens), _generator(seed)
+            chosen_by = sampling(choice, temperature, top_k, top_p, tokenizer.vocab_size)
+            n_new, generator = self._n_new(tokens), seeded(seed)
             self._refuse_long(prompt, model)
-            pieces = stream(gpt, tokenizer, prompt, n_new, generator=generator, **sampling)
+            pieces = stream(gpt, tokenizer, prompt, n_new, generator=generator, **chosen_by)
         except ValueError as error:  # also a character without a token, a temperature below 0
             yield "", str(error)
             return
@@ -150,11 +141,11 @@ class Writer:
 
     def _model(self, name: object) -> tuple[GPT, Tokenizer]:
         if not isinstance(name, str) or name not in self.models:
-            raise ValueError(f"There is no model {_shown(name)}.")
+            raise ValueError(f"There is no model {shown(name)}.")
         return self.models[name]
 
     def _n_new(self, tokens: object) -> int:
-        n, most = _number("number of tokens", tokens), self.config.max_tokens
+        n, most = number("number of tokens", tokens), self.config.max_tokens
         if not 1 <= n <= most or n != int(n):
             raise ValueError(f"The number of tokens must be a whole number from 1 to {most}, not {n:g}.")
         return int(n)
@@ -180,69 +171,6 @@ class Writer:
         finally:  # also if the user stops it or leaves: Gradio then closes the generator
             with self._lock:
                 self.running -= 1
-
-
-# What comes from the page may be anything that JSON can say: null for a field that was cleared, text for a number.
-
-
-def _shown(value: object) -> str:
-    """A value as it was given, shortened; on one line."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # Python writes no integer of more than 4,300 digits
-        return f"so long a value ({type(value).__name__})"
-    return text if len(text) <= 40 else f"{text[:40]} …"
-
-
-def _number(name: str, value: object) -> float:
-    """A number, as a float; raises ValueError in one line for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # not a number
-        raise ValueError(f"The {name} must be a number, not {'empty' if value is None else _shown(value)}.")
-    try:
-        return float(value)
-    except OverflowError:  # of an integer of more than 308 digits
-        return math.copysign(math.inf, value > 0 or -1)
-
-
-def _text_of(prompt: object) -> None:
-    """Refuse what is no text, or an empty one."""
-    if not isinstance(prompt, str):
-        raise ValueError(f"The prompt must be a text, not {'empty' if prompt is None else _shown(prompt)}.")
-    if not prompt.strip():
-        raise ValueError("The prompt is empty: write a few words for the text to begin with.")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError:  # half of a pair that stands for one character in UTF-16
-        raise ValueError("The prompt has half a character in it: type or paste it again.") from None
-
-
-def _sampling(
-    choice: object, temperature: object, top_k: object, top_p: object, vocab_size: int
-) -> dict[str, Any]:
-    """The fields of Sampling that a decoding method sets; their ranges are checked there."""
-    if not isinstance(choice, str) or choice not in CHOICES:
-        raise ValueError(f"There is no decoding method {_shown(choice)}.")
-    given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    fields: dict[str, Any] = {name: _number(_NAMES[name], given[name]) for name in CHOICES[choice]}
-    if "top_k" in fields:
-        fields["top_k"] = int(min(fields["top_k"], vocab_size)) if fields["top_k"] >= 1 else 0
-    return {"temperature": 0.0} | fields
-
-
-def _generator(seed: object) -> torch.Generator:
-    """A random generator; seeded by chance if the seed is empty."""
-    generator = torch.Generator()
-    if seed is None or (isinstance(seed, str) and not seed.strip()):
-        generator.seed()
-        return generator
-    number: object = seed
-    if isinstance(seed, str) and seed.strip().isdecimal() and len(seed.strip()) <= 19:  # as 2**63 has
-        number = int(seed)
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**63:
-        raise ValueError(
-            f"The seed must be a whole number from 0 to {2**63 - 1}, or empty, not {_shown(seed)}."
-        )
-    return generator.manual_seed(number)
 
 
 @functools.cache

@@ -177,6 +177,8 @@ class Guard:
         self.readers[session] += 1
         try:
             await self.app(scope, receive, send)
+        except RuntimeError:  # Gradio tells the client that there is no such session, and raises then
+            await send({"type": "http.response.body"})
         finally:
             self.readers[session] -= 1
             if not self.readers[session]:
