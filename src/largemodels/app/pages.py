@@ -27,7 +27,7 @@ from ..text.tokenizers import Tokenizer
 from ..text.writing import stream
 from ..training.interrupts import deferred_interrupts
 from .server import ASKED, AppError, Guard, address_of, is_everywhere, listen, running
-from .values import CHOICES, NAMES, number, check_prompt, sampling, seeded, shown
+from .values import CHOICES, NAMES, check_prompt, number, sampling, seeded, shown
 
 if TYPE_CHECKING:
     from gradio import Blocks

@@ -66,6 +66,7 @@ def test_of_all_routes_only_those_of_the_page_are_open(writer: Writer, address: 
         "get /",
         "head /",
         "get /config",
+        "get /favicon.ico",
         "get /manifest.json",
         "get /robots.txt",
         "get /theme.css",
