@@ -195,17 +195,10 @@ def gradio() -> ModuleType:
     return gradio
 
 
-def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: True) -> Blocks:
-    """The page, not yet served.
-
-    Args:
-        writer: what it calls.
-        reads: whether somebody is there to read the results of a session; if not, its texts are not written.
-
-    Raises:
-        AppError: if Gradio is not installed.
-    """
-    gr, config, names = gradio(), writer.config, list(writer.models)
+def _for_readers(
+    writer: Writer, reads: Callable[[str | None], bool]
+) -> Callable[..., Iterator[tuple[str, str]]]:
+    """What the page calls: the writer, as long as somebody reads the session that asked."""
 
     def awaited(session: str | None, until: float) -> bool:
         while not (there := reads(session)) and time.monotonic() < until:
@@ -218,12 +211,25 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
             return
         with closing(writer.write(*wishes)) as written:
             for shown in written:
-                if not awaited(
-                    session, time.monotonic() + 1
-                ):  # seconds, in which a broken connection is renewed
+                if not awaited(session, time.monotonic() + 1):  # second, to renew a broken connection
                     return
                 yield shown
 
+    return write
+
+
+def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: True) -> Blocks:
+    """The page, not yet served.
+
+    Args:
+        writer: what it calls.
+        reads: whether somebody is there to read the results of a session; if not, its texts are not written.
+
+    Raises:
+        AppError: if Gradio is not installed.
+    """
+    gr, config, names = gradio(), writer.config, list(writer.models)
+    write = _for_readers(writer, reads)
     write.__annotations__["request"] = gr.Request  # by it Gradio knows what to pass
     with gr.Blocks(title="Large Models at Work", analytics_enabled=False) as blocks:
         gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
