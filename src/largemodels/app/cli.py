@@ -271,21 +271,24 @@ def serve_app(
 ) -> None:
     """Serve a web page that continues texts."""
     from .pages import AppConfig, Writer, gradio, serve
+    from .server import is_private
 
     config = AppConfig(max_tokens=tokens, at_once=at_once, waiting=waiting)
     gradio()  # says what is missing before anything is loaded
+    private = is_private(host, port)  # and whether the app can listen there
     writer = Writer({name: _open(name) for name in model or _models_there()}, config)
-    if host not in ("127.0.0.1", "localhost"):
+    if not private:
         console.say(f"Note: anyone who can reach {host} can use your models; there is no password.")
     serve(writer, host, port, console.say)
 
 
 def _models_there() -> list[str]:
-    """Names of the models that are ready to use."""
+    """Names of the models that are ready to use, the run that was last written to first."""
     from ..data.registry import DataError, files
     from .preparing import TOKENIZER
 
-    found = [path.parent.as_posix() for path in sorted(Path("runs").glob(f"*/{TOKENIZER}"))]
+    runs = [path.parent for path in Path("runs").glob(f"*/{TOKENIZER}")]
+    found = [run.as_posix() for run in sorted(runs, key=lambda run: (-run.stat().st_mtime, run))]
     try:
         files(SMOLLM2)
     except DataError as error:

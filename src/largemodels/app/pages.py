@@ -8,11 +8,13 @@ page contacts no other computer and stores nothing.
 
 from __future__ import annotations
 
+import functools
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,25 +25,21 @@ from ..models.checks import at_least
 from ..models.gpt import GPT
 from ..text.tokenizers import Tokenizer
 from ..text.writing import stream
+from ..training.interrupts import deferred_interrupts
+from .server import ASKED, AppError, Guard, address_of, is_everywhere, listen, running
+from .values import CHOICES, NAMES, check_prompt, number, sampling, seeded, shown
 
 if TYPE_CHECKING:
     from gradio import Blocks
 
-# The decoding methods: their names on the page, and the fields of Sampling that each sets.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "likeliest token": (),
-    "temperature": ("temperature",),
-    "top-k": ("temperature", "top_k"),
-    "top-p": ("temperature", "top_p"),
-}
-
 # Gradio prints the limits of its sliders in a grey that is too light to read.
 _LEGIBLE = ".min_value, .max_value { color: var(--body-text-color) !important; }"
-_FIELDS = ("temperature", "top_k", "top_p")
-
-
-class AppError(RuntimeError):
-    """The app cannot be started; the message says why and what to do."""
+# Both run in the browser, so that the server has a single function. A status that ends with "…" is not final.
+_STOPPED = "status => !status || status.endsWith('…') ? 'Stopped.' : status"
+_VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.includes(chosen)}}))".format(
+    ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
+)
+_PATIENCE = 5.0  # seconds within which a client has to fetch what it asked for
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ class Writer:
         top_p: float = 0.95,
         tokens: int = 200,
         seed: int | str | None = None,
-    ) -> Iterator[tuple[str, str]]:
+    ) -> Generator[tuple[str, str], None, None]:
         """Continue a text.
 
         Args:
@@ -103,18 +101,14 @@ class Writer:
             the text so far, prompt included, and a status line. A request that is refused yields one status line and
             an empty text.
         """
-        refusal = self._refusal(prompt, model, choice, tokens, str(seed or 0))
-        if refusal:
-            yield "", refusal
-            return
-        gpt, tokenizer = self.models[model]
-        values: dict[str, Any] = {"temperature": temperature, "top_k": int(top_k), "top_p": top_p}
-        sampling: dict[str, Any] = {"temperature": 0.0} | {name: values[name] for name in CHOICES[choice]}
-        generator = torch.Generator()
-        generator.seed() if seed in (None, "") else generator.manual_seed(int(seed))
         try:
-            pieces = stream(gpt, tokenizer, prompt, int(tokens), generator=generator, **sampling)
-        except ValueError as error:  # a character without a token, a temperature below 0
+            check_prompt(prompt)
+            gpt, tokenizer = self._model(model)
+            chosen_by = sampling(choice, temperature, top_k, top_p, tokenizer.vocab_size)
+            n_new, generator = self._n_new(tokens), seeded(seed)
+            self._refuse_long(prompt, model)
+            pieces = stream(gpt, tokenizer, prompt, n_new, generator=generator, **chosen_by)
+        except ValueError as error:  # also a character without a token, a temperature below 0
             yield "", str(error)
             return
         with self._counted():
@@ -125,13 +119,18 @@ class Writer:
         began = shown = time.perf_counter()
         first, n = 0.0, 0
         yield text, "Reading the prompt …"
-        for n, piece in enumerate(pieces, start=1):
-            text += piece
-            now = time.perf_counter()
-            first = first or now - began
-            if now - shown >= self.config.refresh or n == 1:
-                shown = now
-                yield text, f"{n} tokens …"
+        try:
+            for n, piece in enumerate(pieces, start=1):
+                text += piece
+                now = time.perf_counter()
+                first = first or now - began
+                if now - shown >= self.config.refresh or n == 1:
+                    shown = now
+                    yield text, f"{n} tokens …"
+        except RuntimeError as error:  # of torch: no memory left, weights that are not numbers
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            yield text, f"The model failed after {n} tokens: {reason}"
+            return
         n -= 1  # the last piece is the remainder, without a token of its own
         seconds = time.perf_counter() - began
         yield (
@@ -140,33 +139,28 @@ class Writer:
             f"then {max(n - 1, 0) / max(seconds - first, 1e-9):.0f} a second.",
         )
 
-    def _refusal(self, prompt: str, model: str, choice: str, tokens: int, seed: str) -> str:
-        """Why a request is refused; empty if it is not."""
-        if not prompt.strip():
-            return "The prompt is empty: write a few words for the text to begin with."
-        if model not in self.models or choice not in CHOICES:
-            return (
-                f"There is no model {model!r}."
-                if model not in self.models
-                else f"There is no decoding method {choice!r}."
-            )
-        if not 1 <= tokens <= self.config.max_tokens:
-            return f"The number of tokens must lie between 1 and {self.config.max_tokens}."
-        if not seed.strip().isdecimal() or int(seed) >= 2**63:
-            return f"The seed must be a whole number, not {seed!r}, or empty."
+    def _model(self, name: object) -> tuple[GPT, Tokenizer]:
+        if not isinstance(name, str) or name not in self.models:
+            raise ValueError(f"There is no model {shown(name)}.")
+        return self.models[name]
+
+    def _n_new(self, tokens: object) -> int:
+        n, most = number("number of tokens", tokens), self.config.max_tokens
+        if not 1 <= n <= most or n != int(n):
+            raise ValueError(f"The number of tokens must be a whole number from 1 to {most}, not {n:g}.")
+        return int(n)
+
+    def _refuse_long(self, prompt: str, model: str) -> None:
+        """Refuse a prompt that is longer than allowed, or has a character without a token."""
         gpt, tokenizer = self.models[model]
         longest = min(self.config.max_prompt, gpt.config.context_length)
-        try:
-            # A token is rarely longer than 20 characters: a prompt that is far too long is not even tokenised.
-            length = len(tokenizer.encode(prompt)) if len(prompt) <= 20 * longest else None
-        except ValueError as error:
-            return str(error)
+        # A token is rarely longer than 20 characters: a prompt that is far too long is not even tokenised.
+        length = len(tokenizer.encode(prompt)) if len(prompt) <= 20 * longest else None
         if length is None or length > longest:
             has = f"{len(prompt):,} characters" if length is None else f"{length:,} tokens"
-            return (
+            raise ValueError(
                 f"The prompt is too long: it has {has}, and {model} accepts {longest:,} tokens. Shorten it."
             )
-        return ""
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
@@ -179,6 +173,12 @@ class Writer:
                 self.running -= 1
 
 
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for what Gradio writes, removed when the process ends; Gradio's own stays, and all users share it."""
+    return tempfile.TemporaryDirectory(prefix="largemodels-app-")
+
+
 def gradio() -> ModuleType:
     """The package Gradio, with its usage reports switched off.
 
@@ -186,6 +186,8 @@ def gradio() -> ModuleType:
         AppError: if it is not installed.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "0"  # read when Gradio is imported and when it starts
+    if "GRADIO_TEMP_DIR" not in os.environ:  # read when Gradio is imported
+        os.environ["GRADIO_TEMP_DIR"] = _scratch().name
     try:
         import gradio
     except ImportError:
@@ -193,13 +195,42 @@ def gradio() -> ModuleType:
     return gradio
 
 
-def page(writer: Writer) -> Blocks:
+def _for_readers(
+    writer: Writer, reads: Callable[[str | None], bool]
+) -> Callable[..., Iterator[tuple[str, str]]]:
+    """What the page calls: the writer, as long as somebody reads the session that asked."""
+
+    def awaited(session: str | None, until: float) -> bool:
+        while not (there := reads(session)) and time.monotonic() < until:
+            time.sleep(0.02)
+        return there
+
+    def write(request: Any, *wishes: Any) -> Iterator[tuple[str, str]]:
+        session, asked = request.session_hash, request.request.scope.get(ASKED, 0.0)
+        if not awaited(session, asked + _PATIENCE):  # a client asks first and listens then
+            return
+        with closing(writer.write(*wishes)) as written:
+            for shown in written:
+                if not awaited(session, time.monotonic() + 1):  # second, to renew a broken connection
+                    return
+                yield shown
+
+    return write
+
+
+def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: True) -> Blocks:
     """The page, not yet served.
+
+    Args:
+        writer: what it calls.
+        reads: whether somebody is there to read the results of a session; if not, its texts are not written.
 
     Raises:
         AppError: if Gradio is not installed.
     """
     gr, config, names = gradio(), writer.config, list(writer.models)
+    write = _for_readers(writer, reads)
+    write.__annotations__["request"] = gr.Request  # by it Gradio knows what to pass
     with gr.Blocks(title="Large Models at Work", analytics_enabled=False) as blocks:
         gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
         with gr.Row():
@@ -223,18 +254,18 @@ def page(writer: Writer) -> Blocks:
                 )
         writing = gr.on(
             [go.click, prompt.submit],
-            writer.write,
+            write,
             [prompt, model, choice, temperature, top_k, top_p, tokens, seed],
             [text, state],
             api_name="write",
             concurrency_limit=config.at_once,
             show_progress="minimal",
+            preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
         )
         unseen: dict[str, Any] = dict(queue=False, api_visibility="private")
-        stopped = stop.click(None, cancels=[writing], **unseen)
-        stopped.then(lambda: "Stopped.", None, state, **unseen)  # after the last piece, not before it
-        shown = lambda name: [gr.update(visible=some in CHOICES[name]) for some in _FIELDS]  # noqa: E731
-        choice.change(shown, choice, [temperature, top_k, top_p], **unseen)
+        stop.click(None, cancels=[writing], **unseen)
+        writing.then(None, state, state, js=_STOPPED, **unseen)
+        choice.change(None, choice, [temperature, top_k, top_p], js=_VISIBLE, **unseen)
     blocks.queue(max_size=config.waiting)
     return blocks
 
@@ -249,46 +280,38 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
         port: None: the first free one from 7860.
 
     Raises:
-        AppError: if Gradio is missing, or the port is taken.
+        ValueError: if there is no such port.
+        AppError: if Gradio is missing, or the app cannot listen there.
     """
-    blocks = page(writer)
+    gr = gradio()
+    from fastapi import FastAPI
+
     # The system's fonts: Gradio's own themes may request fonts from elsewhere. The darker button is legible.
-    theme = gradio().themes.Default(
+    theme = gr.themes.Default(
         primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
     )
     theme.set(
         button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800"
     )
+    looks: dict[str, Any] = dict(theme=theme, css=_LEGIBLE, footer_links=[], show_error=False)
+    parts = ("ssr_mode", "enable_monitoring", "pwa", "mcp_server", "run_history")
     # Simultaneous requests share the cores; more threads than cores would wait for each other.
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // writer.config.at_once))
-    try:
+    with closing(listen(host, port)) as listening:
+        guard = Guard(FastAPI(openapi_url=None), host, everywhere=is_everywhere(listening), n_values=8)
+        blocks = page(writer, guard.reads)
+        gr.mount_gradio_app(guard.app, blocks, path="/", **looks, **dict.fromkeys(parts, False))
+        torch.set_num_threads(max(1, threads // writer.config.at_once))
         try:
-            _, address, _ = blocks.launch(
-                server_name=host,
-                server_port=port,
-                theme=theme,
-                css=_LEGIBLE,
-                prevent_thread_lock=True,
-                quiet=True,
-                share=False,
-                inbrowser=False,
-                inline=False,
-                ssr_mode=False,
-                enable_monitoring=False,
-                run_history=False,
-                footer_links=[],
-            )
-        except OSError as error:
-            raise AppError(f"The app cannot listen on {host}, port {port}: {error}") from None
-        yield address
-    finally:
-        blocks.close(verbose=False)
-        torch.set_num_threads(threads)
+            with running(guard, listening):
+                yield address_of(listening, host)
+        finally:
+            blocks.close(verbose=False)
+            torch.set_num_threads(threads)
 
 
 def serve(writer: Writer, host: str, port: int | None, say: Callable[[str], Any] = print) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C or SIGTERM.
 
     Args:
         writer: see :func:`serving`.
@@ -296,6 +319,6 @@ def serve(writer: Writer, host: str, port: int | None, say: Callable[[str], Any]
         port: the same.
         say: called with the line that names the address.
     """
-    with serving(writer, host, port) as address, suppress(KeyboardInterrupt):
+    with deferred_interrupts() as asked, serving(writer, host, port) as address:
         say(f"The app is at {address} Press Ctrl-C to stop it.")
-        threading.Event().wait()
+        asked.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import threading
@@ -16,34 +17,13 @@ from playwright.sync_api import Browser, Page
 
 from largemodels.app import cli
 from largemodels.app.pages import CHOICES, AppConfig, AppError, Writer, gradio, serving
-from largemodels.app.runs import load_run, recipe_for, settings_for, train_run
-from largemodels.models.gpt import GPT
-from largemodels.text.tokenizers import Tokenizer
+from largemodels.models.gpt import GPT, GPTConfig
+from largemodels.text.tokenizers import ByteBPE, Tokenizer
 from largemodels.text.writing import complete
 from tests.book import checks
 from tools.app_picture import STATE, TEXT, begin, picture
 
 Models = dict[str, tuple[GPT, Tokenizer]]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    """Two tiny trained models: the one after 60 steps, and the one before the first."""
-    folder = tmp_path_factory.mktemp("app") / "run"
-    settings = settings_for("smoke", d_model=32, context_length=64)
-    train_run(folder, settings, recipe_for("smoke", 60, None, "muon", None, "fp32"))
-    return {"trained": load_run(folder), "other": load_run(next(folder.glob("step-*")))}
-
-
-@pytest.fixture(scope="module")
-def writer(models: Models) -> Writer:
-    return Writer(models, AppConfig(max_tokens=50_000))
-
-
-@pytest.fixture(scope="module")
-def address(writer: Writer) -> Iterator[str]:
-    with serving(writer) as found:
-        yield found
 
 
 def last(writer: Writer, prompt: str, **wishes) -> tuple[str, str]:
@@ -97,11 +77,18 @@ def test_without_a_seed_each_text_is_another(writer: Writer) -> None:
         ("Ω", {}, "No token for 'Ω'"),
         ("a", {"model": "gpt9"}, "There is no model 'gpt9'."),
         ("a", {"choice": "magic"}, "There is no decoding method 'magic'."),
-        ("a", {"tokens": 0}, "The number of tokens must lie between 1 and 50000."),
-        ("a", {"tokens": 50_001}, "The number of tokens must lie between"),
+        ("a", {"tokens": 0}, "The number of tokens must be a whole number from 1 to 50000, not 0."),
+        ("a", {"tokens": 50_001}, "The number of tokens must be a whole number from"),
         ("a", {"seed": "-1"}, "The seed must be a whole number"),
         ("a", {"seed": "x"}, "The seed must be a whole number"),
         ("a", {"seed": str(2**63)}, "The seed must be a whole number"),
+        (
+            "a",
+            {"seed": "9" * 5_000},
+            "The seed must be a whole number from 0 to 9223372036854775807, or empty",
+        ),
+        ("a", {"seed": 10**5_000}, "The seed must be a whole number"),
+        ("a", {"tokens": None}, "The number of tokens must be a number, not empty."),
         ("a", {"temperature": -1.0}, "temperature must be 0 or positive, not -1.0."),
     ],
 )
@@ -110,6 +97,57 @@ def test_what_cannot_be_granted_is_one_line(writer: Writer, prompt: str, wishes:
     assert text == ""
     assert state.startswith(message)
     assert writer.running == 0
+
+
+ODD: list[object] = [None, True, "", "x", [], [1], {}, {"path": "/etc/passwd"}, b"", "\ud800", 1.5, -1, 0]
+ODD += [
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    10**400,
+    -(10**400),
+    10**5_000,
+    "9" * 5_000,
+    1e308,
+    "a" * 10**6,
+]
+FIELDS = ("prompt", "model", "choice", "temperature", "top_k", "top_p", "tokens", "seed")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_a_field_holds_the_answer_is_one_line(writer: Writer, field: str) -> None:
+    fine = {"prompt": "a", "model": "trained", "tokens": 2, "seed": 3}
+    choices = {"top_k": "top-k", "top_p": "top-p"}
+    for value in ODD:
+        given = fine | {"choice": choices.get(field, "temperature"), field: value}
+        *_, (text, state) = writer.write(**given)
+        assert state and len(state) < 200 and len(state.splitlines()) == 1, (value, state)
+        assert state.startswith("Done") or text == "", (value, text, state)
+        state.encode()  # can be sent
+    assert writer.running == 0
+
+
+def test_a_model_that_fails_says_so_and_keeps_the_text(models: Models) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory left\nand much more")
+
+    writer = Writer(models, AppConfig())
+    pieces = iter(["b", "c"])
+    ended = writer._pieces("a", (next(pieces, None) or fails() for _ in range(3)))  # type: ignore[misc]
+    assert [*ended][-1] == ("abc", "The model failed after 2 tokens: no memory left")
+
+
+def test_the_text_only_grows() -> None:
+    """Also of bytes that are no characters, of which an untrained model writes many."""
+    torch.manual_seed(0)
+    tokenizer = ByteBPE.train(["ein schöner Tag, 日本語 🙂"], 260)
+    sizes = GPTConfig(vocab_size=260, context_length=32, n_layer=1, n_head=2, d_model=16)
+    writer = Writer({"bytes": (GPT(sizes).eval(), tokenizer)}, AppConfig(refresh=0))
+    for seed in range(5):
+        before = ""
+        for text, _ in writer.write("Tag", "bytes", "temperature", 1.0, tokens=100, seed=seed):
+            assert text.startswith(before)
+            before = text
 
 
 def test_a_prompt_may_fill_the_context(writer: Writer) -> None:
@@ -202,6 +240,10 @@ def test_a_reader_stops(new_page, writer: Writer) -> None:
     assert text(visit) == written != ""
     begin(visit, "Again", tokens=5)  # and can begin anew
     assert until(lambda: state(visit).startswith("Done"))
+    done = state(visit)
+    visit.get_by_role("button", name="Stop").click()  # there is nothing left to stop
+    visit.wait_for_timeout(500)
+    assert state(visit) == done
 
 
 def test_a_reader_who_leaves_frees_the_place(new_page, writer: Writer) -> None:
@@ -335,11 +377,17 @@ def test_the_command_opens_what_there_is(models: Models, monkeypatch, tmp_path: 
     monkeypatch.setattr("largemodels.app.pages.serve", lambda *arguments: started.append(arguments))
     monkeypatch.setattr(cli, "_open", lambda name: models["trained"])
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs/mine").mkdir(parents=True)
-    (tmp_path / "runs/mine/tokenizer.json").write_text("{}")
+    for age, name in enumerate(["mine", "a", "b"]):  # the newest first
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / "tokenizer.json").write_text("{}")
+        os.utime(tmp_path / "runs" / name, (1e9 - age, 1e9 - age))
     assert cli.run(["app", "--tokens", "50", "--at-once", "3"]) == 0
     ((writer, host, port, _),) = started
-    assert (list(writer.models), host, port) == (["runs/mine", "smollm2"], "127.0.0.1", None)
+    assert (list(writer.models), host, port) == (
+        ["runs/mine", "runs/a", "runs/b", "smollm2"],
+        "127.0.0.1",
+        None,
+    )
     assert (writer.config.max_tokens, writer.config.at_once) == (50, 3)
     assert capsys.readouterr().err == ""
     assert cli.run(["app", "-m", "a", "-m", "b", "--host", "0.0.0.0", "--port", "8000"]) == 0
