@@ -1,7 +1,7 @@
 """The ways to learn that the benchmark compares: the published recipe, and two of ours at the same sizes.
 
-One of ours is a GPT alone, the other a GPT beside an n-gram model. All read windows of 64 characters, 12 a step, with 4 layers of width 128 and 4 heads. What was tuned, and how often,
-is in ``tuning.py``; its rows are ``tuning.json``.
+One of ours is a GPT alone, the other a GPT beside an n-gram model. All read windows of 64 characters, 12 a step, with 4
+layers of width 128 and 4 heads. What was tuned, and how often, is in ``tuning.py``; its rows are ``tuning.json``.
 """
 
 from __future__ import annotations

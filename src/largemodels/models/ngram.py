@@ -120,7 +120,9 @@ class NGram:
             found = _find(highest.ngrams, self._keys(np.asarray(passage, dtype=np.int64), self.order))
             counts = highest.counts - np.bincount(found[found >= 0], minlength=len(highest.counts))
             if (found < 0).any() or (counts < 0).any():
-                raise ValueError("The passage holds n-grams that were not counted: it must be a part of the text.")
+                raise ValueError(
+                    "The passage holds n-grams that were not counted: it must be a part of the text."
+                )
             if not counts.any():
                 raise ValueError("Without the passage no n-gram is left: give a shorter one.")
             model = NGram(self.order, self.vocab_size)
