@@ -181,9 +181,23 @@ class NGram:
             contexts: ``(n, order - 1)``, the tokens before each predicted one, oldest first. Where a text begins,
                 :data:`MISSING` stands for tokens that are not there.
         """
+        *_, (probs, row) = self._by_order(contexts)
+        return probs[row]
+
+    def log_probs_by_order(self, contexts: Ints) -> Floats:
+        """Log-probabilities of the next token by each order: ``(n, order, vocab_size)``, the lowest order first.
+
+        Args:
+            contexts: as in :meth:`distributions`, whose logarithm is the last order.
+        """
+        return np.stack([np.log(probs)[row] for probs, row in self._by_order(contexts)], axis=1)
+
+    def _by_order(self, contexts: Ints) -> Iterator[tuple[Floats, Ints]]:
+        """Distributions and, for each context, which one it has: ``(any, vocab_size)`` and ``(n,)``, by order.
+
+        Contexts that end alike share their distributions of the lower orders, so each is computed once.
+        """
         self._refuse_unfitted()
-        # Contexts that end alike share their distribution of the lower orders, so each is computed once, as a row of
-        # ``probs``; ``row`` says which one a context has.
         probs, row = (
             np.full((1, self.vocab_size), 1 / self.vocab_size),
             np.zeros(len(contexts), dtype=np.int64),
@@ -199,7 +213,7 @@ class NGram:
             _, first, place = np.unique(distinct, return_index=True, return_inverse=True)
             probs, row, at = probs[row[first]], place, at[first]
             self._smooth_rows(probs, np.flatnonzero(at >= 0), counted, at[at >= 0])
-        return probs[row]
+            yield probs, row
 
     def fingerprint(self) -> str:
         """SHA-256 of the order, the vocabulary's size and all counts: equal for models that predict the same."""

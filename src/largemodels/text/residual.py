@@ -3,15 +3,18 @@
 Li et al., 2022, "N-gram is back: residual learning of neural text generation with n-gram language model"
 (https://arxiv.org/abs/2210.14431). The network's logits are added to the log-probabilities of the n-gram model,
 
-    p(w | tokens) ∝ p_ngram(w | last tokens) · exp(logits(w | tokens)),
+    p(w | tokens) ∝ exp(logits(w) + Σ_n g_n · log p_n(w)),
 
-a product of two experts (Hinton, 2002, https://doi.org/10.1162/089976602760128018). A network whose logits are all 0
-leaves the n-gram model as it is, so training starts at the loss that counting reaches.
+with p_n the n-gram model's distribution of order n. The network computes the weights g, too, as far as it trusts each
+order in this place: log-linear interpolation (Klakow, 1998, https://doi.org/10.21437/ICSLP.1998-706) with weights from
+a network, as in compressors that mix contexts (Mahoney, 2005, https://cs.fit.edu/Projects/tech_reports/cs-2005-16.pdf).
+At first the logits may be 0 and the weights 0, …, 0, 1: training then starts at the loss that counting reaches.
 
-Differs from the paper in what the network is trained with. An n-gram model is far too sure of the text that it has
-counted, so a network trained beside it would learn to distrust it. Here the text is cut into folds, and the tokens of
-a fold are predicted from counts of all other folds, as in stacked generalisation (Wolpert, 1992,
-https://doi.org/10.1016/S0893-6080(05)80023-1): see :class:`HeldOut`. Other texts are predicted from all counts.
+Differs from the paper, which has the highest order alone, in what the network is trained with. An n-gram model is far
+too sure of the text that it has counted, so a network trained beside it would learn to distrust it. Here the text is
+cut into folds, and the tokens of a fold are predicted from counts of all other folds, as in stacked generalisation
+(Wolpert, 1992, https://doi.org/10.1016/S0893-6080(05)80023-1): see :class:`HeldOut`. Other texts are predicted from all
+counts.
 """
 
 from __future__ import annotations
@@ -25,10 +28,11 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models.base import Model
 from ..models.checks import at_least
+from ..models.modes import evaluating
 from ..models.ngram import MISSING, Ints, NGram
 from .protocol import Cache, LanguageModel
 
@@ -63,11 +67,11 @@ class ResidualCache:
 class ResidualLM(Model):
     """A network whose logits correct the log-probabilities of an n-gram model.
 
-    The hidden states are those of the network with the log-probabilities behind them:
-    ``(batch, time, d_model + vocab_size)``.
+    The hidden states are those of the network, followed by the log-probabilities of each order:
+    ``(batch, time, d_model + order * vocab_size)``.
 
     Args:
-        network: any :class:`.protocol.LanguageModel`; it is the part that is trained.
+        network: any :class:`.protocol.LanguageModel`; it is trained together with the weights of the orders.
         ngram: fitted, over the same vocabulary. It is not saved with the weights: a checkpoint holds a fingerprint of
             its counts, and a model with other counts refuses the weights.
 
@@ -75,16 +79,26 @@ class ResidualLM(Model):
         ValueError: if the n-gram model has counted nothing, or the vocabularies differ.
     """
 
+    by_adamw = ("gate",)  # updated by AdamW even where Muon is used
+
     def __init__(self, network: LanguageModel, ngram: NGram) -> None:
         super().__init__()
-        config = getattr(network, "config", None)
-        if (size := getattr(config, "vocab_size", ngram.vocab_size)) != ngram.vocab_size:
-            raise ValueError(
-                f"The network has a vocabulary of {size}, the n-gram model one of {ngram.vocab_size}: make them equal."
-            )
         self.network: Any = network
         self.ngram = ngram
-        self.config = ResidualConfig(config, ngram.order, ngram.fingerprint())
+        self.config = ResidualConfig(getattr(network, "config", None), ngram.order, ngram.fingerprint())
+        one = torch.zeros(1, 1, dtype=torch.long, device=next(network.parameters()).device)
+        with torch.no_grad(), evaluating(self.network):
+            state = network.hidden(one, None, None)  # (1, 1, d_model)
+            vocab_size = network.logits(state).shape[-1]
+        if vocab_size != ngram.vocab_size:
+            raise ValueError(
+                f"The network has a vocabulary of {vocab_size}, the n-gram model one of {ngram.vocab_size}: make them "
+                "equal."
+            )
+        self.gate = nn.Linear(state.shape[-1], ngram.order, device=one.device)
+        nn.init.zeros_(self.gate.weight)
+        with torch.no_grad():
+            self.gate.bias.copy_(torch.eye(ngram.order)[-1])  # at first only the highest order counts
 
     @property
     def context_length(self) -> int | None:
@@ -106,7 +120,7 @@ class ResidualLM(Model):
             cache: from :meth:`new_cache`. Then ``tokens`` and ``mask`` continue the sequences read so far.
 
         Returns:
-            ``(batch, time, d_model + vocab_size)``.
+            ``(batch, time, d_model + order * vocab_size)``.
         """
         time = tokens.shape[1]
         hidden = self.network.hidden(tokens, mask, None if cache is None else cache.network)
@@ -116,15 +130,19 @@ class ResidualLM(Model):
             cache.recent = read[:, max(0, read.shape[1] - self.ngram.order + 1) :]
             cache.length += time
         before = contexts(read, self.ngram.order)[:, -time:]
-        return torch.cat([hidden, _log_probs(self.ngram, before).to(hidden.device)], dim=-1)
+        return torch.cat([hidden, _log_probs(self.ngram, before).flatten(-2).to(hidden.device)], dim=-1)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """The sum of both parts: ``(…, d_model + vocab_size)`` to ``(…, vocab_size)``."""
-        states, log_probs = hidden.split(
-            [hidden.shape[-1] - self.ngram.vocab_size, self.ngram.vocab_size], -1
-        )
-        logits: Tensor = self.network.logits(states.to(next(self.parameters()).dtype))
-        return logits + log_probs
+        """The head: ``(…, d_model + order * vocab_size)`` to ``(…, vocab_size)``."""
+        states = hidden[..., : self.gate.in_features].to(self.gate.weight.dtype)
+        log_probs = hidden[..., self.gate.in_features :]
+        return self._combined(states, log_probs.unflatten(-1, (self.ngram.order, self.ngram.vocab_size)))
+
+    def _combined(self, states: Tensor, log_probs: Tensor) -> Tensor:
+        """Logits from the states of the network, ``(…, d_model)``, and log-probabilities ``(…, order, vocab_size)``."""
+        weights = self.gate(states)  # (…, order)
+        combined: Tensor = self.network.logits(states) + (weights[..., None] * log_probs).sum(dim=-2)
+        return combined
 
     def loss(self, tokens: Tensor, targets: Tensor, log_probs: Tensor | None = None) -> Tensor:
         """Mean cross-entropy in nats per token, a scalar; targets of -100 are ignored.
@@ -132,13 +150,18 @@ class ResidualLM(Model):
         Args:
             tokens: ``(batch, time)``.
             targets: ``(batch, time)``, the token that follows each position.
-            log_probs: ``(batch, time, vocab_size)`` of the n-gram model, from :meth:`HeldOut.batches` for a text
-                that it has counted; None: computed from all its counts, for any other text.
+            log_probs: ``(batch, time, order, vocab_size)`` of the n-gram model, from :meth:`HeldOut.batches` for a
+                text that it has counted; None: computed from all its counts, for any other text.
         """
         if log_probs is None:
             logits = self(tokens)
+        elif log_probs.shape[2] != self.ngram.order:
+            raise ValueError(
+                f"log_probs are of a {log_probs.shape[2]}-gram model, but this one has order {self.ngram.order}: give "
+                "HeldOut the same n-gram model."
+            )
         else:
-            logits = self.network.logits(self.network.hidden(tokens, None, None)) + log_probs
+            logits = self._combined(self.network.hidden(tokens, None, None), log_probs)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
 
     def new_cache(self, batch_size: int, length: int) -> ResidualCache:
@@ -184,8 +207,8 @@ class HeldOut:
                 ``lm.batches(held_out.positions, batch_size, context_length, seed, start)`` yields.
 
         Yields:
-            inputs and targets, both ``(batch, time)``, and log-probabilities, ``(batch, time, vocab_size)``. As the
-            network, the n-gram models see only the window.
+            inputs and targets, both ``(batch, time)``, and log-probabilities, ``(batch, time, order, vocab_size)``.
+            As the network, the n-gram models see only the window.
         """
         for inputs, targets in windows:
             yield self.tokens[inputs], self.tokens[targets], self._log_probs(self.tokens[inputs], targets)
@@ -194,7 +217,7 @@ class HeldOut:
         """From the tokens of the inputs, each target's counts chosen by its position."""
         before = contexts(inputs, self.order)
         folds = np.searchsorted(self.borders[1:-1], targets.numpy(), side="right")  # (batch, time)
-        log_probs = torch.empty(*targets.shape, self.vocab_size)
+        log_probs = torch.empty(*targets.shape, self.order, self.vocab_size)
         for fold in np.unique(folds):
             log_probs[torch.from_numpy(folds == fold)] = _log_probs(self.models[fold], before[folds == fold])
         return log_probs
@@ -207,7 +230,7 @@ def contexts(tokens: Tensor, order: int) -> Ints:
 
 
 def _log_probs(ngram: NGram, before: Ints) -> Tensor:
-    """Log-probabilities of the next token after contexts ``(…, order - 1)``: ``(…, vocab_size)``, fp32."""
+    """Log-probabilities of the next token after contexts ``(…, order - 1)``: ``(…, order, vocab_size)``, fp32."""
     shape = before.shape[:-1]
-    log_probs = np.log(ngram.distributions(before.reshape(math.prod(shape), ngram.order - 1)))
-    return torch.from_numpy(log_probs.astype(np.float32)).view(*shape, ngram.vocab_size)
+    log_probs = ngram.log_probs_by_order(before.reshape(math.prod(shape), ngram.order - 1))
+    return torch.from_numpy(log_probs.astype(np.float32)).view(*shape, ngram.order, ngram.vocab_size)

@@ -38,7 +38,16 @@ def residual(kind: str = "gpt", order: int = 4, text: Tensor | None = None) -> R
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=0.5)
-    return ResidualLM(network, lm.NGram(order, VOCAB).fit(some_text() if text is None else text)).eval()
+    model = ResidualLM(network, lm.NGram(order, VOCAB).fit(some_text() if text is None else text))
+    torch.nn.init.normal_(model.gate.weight, std=0.2)
+    return model.eval()
+
+
+def silenced(model: ResidualLM) -> ResidualLM:
+    """No logits, and all weight on the highest order."""
+    for parameter in (*model.network.head.parameters(), model.gate.weight):
+        torch.nn.init.zeros_(parameter)
+    return model
 
 
 def held(text: Tensor, order: int, folds: int = 10) -> HeldOut:
@@ -52,28 +61,33 @@ def held(text: Tensor, order: int, folds: int = 10) -> HeldOut:
 @pytest.mark.parametrize("order", [1, 2, 4])
 @torch.no_grad()
 def test_without_logits_it_is_the_ngram_model(kind: str, order: int) -> None:
-    model, text = residual(kind, order), some_text(6, seed=1)
-    model.network.head.weight.zero_()
-    if kind == "lstm":
-        model.network.head.bias.zero_()
+    model, text = silenced(residual(kind, order)), some_text(6, seed=1)
     predicted = model(text[None, :-1]).log_softmax(-1)[0].gather(1, text[1:, None])[:, 0]
     np.testing.assert_allclose(predicted, model.ngram.log_probs(text)[1:], rtol=1e-5)
 
 
 @NETWORKS
 @torch.no_grad()
-def test_logits_are_those_of_the_network_plus_log_probabilities(kind: str) -> None:
-    model, tokens = residual(kind), some_text(3 * CONTEXT, seed=2).view(3, CONTEXT)
-    probs = np.stack([[model.ngram.next_probs(row[: t + 1]) for t in range(CONTEXT)] for row in tokens])
-    torch.testing.assert_close(model(tokens), model.network(tokens) + torch.from_numpy(np.log(probs)).float())
+def test_logits_are_the_networks_plus_weighted_log_probabilities(kind: str) -> None:
+    """Order by order, by models of that order; those below the highest count what comes before, not how often."""
+    model, tokens = residual(kind, order=3), some_text(3 * CONTEXT, seed=2).view(3, CONTEXT)
+    states = model.network.hidden(tokens, None, None)
+    expected = model.network.logits(states)
+    for order in (1, 2, 3):
+        lower = lm.NGram(order, VOCAB)
+        lower._orders = model.ngram._orders[:order]
+        probs = np.stack([[lower.next_probs(row[: t + 1]) for t in range(CONTEXT)] for row in tokens])
+        weight = model.gate(states)[..., order - 1, None]
+        expected = expected + weight * torch.from_numpy(np.log(probs)).float()
+    torch.testing.assert_close(model(tokens), expected)
 
 
 @torch.no_grad()
 def test_low_precision_leaves_the_log_probabilities_alone() -> None:
     model, tokens = residual(), some_text(CONTEXT)[None]
-    exact = model.hidden(tokens)[..., -VOCAB:]
+    exact = model.hidden(tokens)[..., model.gate.in_features :]
     half = model.bfloat16()
-    assert torch.equal(half.hidden(tokens)[..., -VOCAB:], exact)
+    assert torch.equal(half.hidden(tokens)[..., model.gate.in_features :], exact)
     assert half(tokens).dtype == torch.float32
 
 
@@ -150,7 +164,7 @@ def test_each_target_is_predicted_by_counts_without_its_fold() -> None:
             (fold,) = (k for k in range(folds) if borders[k] <= position < borders[k + 1])
             own = range(borders[fold], borders[fold + 1])
             expected = counted_without(text.tolist(), own, order).next_probs(inputs[row, : column + 1])
-            np.testing.assert_allclose(log_probs[row, column].exp(), expected, rtol=1e-5)
+            np.testing.assert_allclose(log_probs[row, column, -1].exp(), expected, rtol=1e-5)
 
 
 def test_a_planted_string_is_unknown_in_its_own_fold() -> None:
@@ -160,7 +174,7 @@ def test_a_planted_string_is_unknown_in_its_own_fold() -> None:
     held_out = held(text, 3, folds=8)  # of 50 tokens
     window = torch.arange(266, 276)[None]
     inputs, targets, log_probs = next(held_out.batches([(window[:, :-1], window[:, 1:])]))
-    planted = log_probs[0][targets[0] == 6][:, 6]
+    planted = log_probs[0, targets[0] == 6, -1, 6]
     other = text.clone()
     other[270:273] = 0  # a text without it, whose other folds are the same
     never = held(other, 3, folds=8).models[5]
@@ -192,10 +206,10 @@ def test_evaluation_uses_all_counts() -> None:
 def test_the_first_step_starts_at_the_loss_of_counting() -> None:
     text = some_text(3_000)
     model, held_out = residual(text=text[:2_000]), held(text[:2_000], 4)
-    torch.nn.init.zeros_(model.network.head.weight)
+    silenced(model)
     windows = partial(lm.batches, held_out.positions, 8, CONTEXT, 0)
     (inputs, targets, log_probs) = next(held_out.batches(windows()))
-    counted = -log_probs.gather(2, targets[..., None]).mean()
+    counted = -log_probs[:, :, -1].gather(2, targets[..., None]).mean()
     torch.testing.assert_close(model.loss(inputs, targets, log_probs), counted)
     config = lm.TrainingConfig(steps=60, learning_rate=1e-2, evaluate_every=60)
     history = lm.train(
@@ -225,11 +239,11 @@ def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
                 raise Stop
             yield batch
 
-    whole, parts = residual(text=text), residual(text=text)
+    whole, parts = residual(text=text, order=3), residual(text=text, order=3)
     lm.train(whole, batches, config, checkpoint=tmp_path / "whole")
     with pytest.raises(Stop):
         lm.train(parts, stopped, config, checkpoint=tmp_path / "parts")
-    again = residual(text=text)
+    again = residual(text=text, order=3)
     lm.train(again, batches, config, checkpoint=tmp_path / "parts")
     for expected, got in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(expected, got)
@@ -263,6 +277,9 @@ def test_errors_in_words() -> None:
         ResidualLM(residual().network, lm.NGram(2, VOCAB))
     with pytest.raises(ValueError, match="folds must be at least 2"):
         held(some_text(), 2, folds=1)
+    windows = torch.arange(CONTEXT)[None]
+    with pytest.raises(ValueError, match="3-gram model, but this one has order 4"):
+        residual().loss(*next(held(some_text(), 3).batches([(windows, windows + 1)])))
     with pytest.raises(ValueError, match="too few for 10 folds"):
         held(some_text(10), 4)
     with pytest.raises(ValueError, match="not counted"):
