@@ -45,9 +45,10 @@ class _Order:
     @classmethod
     def counted(cls, ngrams: Ints, counts: Ints, vocab_size: int) -> _Order:
         """From the sorted keys of the n-grams seen and their counts."""
-        contexts, first = np.unique(ngrams // vocab_size, return_index=True)
-        width = np.diff(np.append(first, len(ngrams)))
-        return cls(ngrams, counts, contexts, width, width, first, width, 0.0).recounted(counts)
+        contexts = ngrams // vocab_size  # sorted, as the n-grams are
+        first = np.flatnonzero(np.diff(contexts, prepend=-1))
+        width = np.diff(first, append=len(ngrams))
+        return cls(ngrams, counts, contexts[first], width, width, first, width, 0.0).recounted(counts)
 
     def recounted(self, counts: Ints) -> _Order:
         """The same n-grams with other counts, of which some may be 0."""
@@ -141,7 +142,8 @@ class NGram:
         n = len(tokens) - order + 1
         keys = np.zeros(n, dtype=np.int64)
         for offset in range(order):
-            keys = keys * self.vocab_size + tokens[offset : offset + n]
+            keys *= self.vocab_size
+            keys += tokens[offset : offset + n]
         return keys
 
     def _smooth(self, below: Floats, order: int, keys: Ints) -> Floats:
@@ -169,10 +171,14 @@ class NGram:
 
     def next_probs(self, tokens: npt.ArrayLike) -> Floats:
         """Distribution over the token after ``tokens`` ``(time,)``: ``(vocab_size,)``, sums to 1."""
-        context = np.asarray(tokens, dtype=np.int64)
-        context = context[max(0, len(context) - self.order + 1) :]
-        missing = np.full(self.order - 1 - len(context), MISSING)
-        return self.distributions(np.concatenate([missing, context])[None])[0]
+        context = list(np.asarray(tokens, dtype=np.int64))[max(0, len(np.asarray(tokens)) - self.order + 1) :]
+        probs = np.full(self.vocab_size, 1 / self.vocab_size)
+        for order in range(1, min(self.order, len(context) + 1) + 1):
+            key = 0
+            for token in context[len(context) - order + 1 :]:
+                key = key * self.vocab_size + int(token)
+            probs = self._smooth(probs, order, key * self.vocab_size + np.arange(self.vocab_size))
+        return probs
 
     def distributions(self, contexts: Ints) -> Floats:
         """Distributions over the next token for many contexts at once: ``(n, vocab_size)``, rows sum to 1.

@@ -87,7 +87,7 @@ class ResidualLM(Model):
         self.ngram = ngram
         self.config = ResidualConfig(getattr(network, "config", None), ngram.order, ngram.fingerprint())
         one = torch.zeros(1, 1, dtype=torch.long, device=next(network.parameters()).device)
-        with torch.no_grad(), evaluating(self.network):
+        with torch.no_grad(), evaluating(cast(nn.Module, network)):
             state = network.hidden(one, None, None)  # (1, 1, d_model)
             vocab_size = network.logits(state).shape[-1]
         if vocab_size != ngram.vocab_size:
