@@ -46,6 +46,8 @@ from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate
+from .text.residual import HeldOut as HeldOut
+from .text.residual import ResidualLM as ResidualLM
 from .text.tokenizers import ByteBPE as ByteBPE
 from .text.tokenizers import CharTokenizer as CharTokenizer
 from .text.tokenizers import Tokenizer as Tokenizer

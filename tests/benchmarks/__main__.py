@@ -1,7 +1,7 @@
 """``make bench``: our speed beside that of named rivals and of the machine, in one run.
 
 Everything: ``python -m tests.benchmarks``. A part: ``python -m tests.benchmarks decoding``. Another text for
-learning: ``--text FILE``.
+``learning`` and ``gpt``: ``--text FILE``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ PARTS = {
     "context": speed.context,
     "memory": speed.memory,
     "learning": learning.learning,
+    "gpt": learning.gpt_alone,
 }
+OF_A_TEXT = ("learning", "gpt")
 
 
 def main(parts: Annotated[list[str] | None, typer.Argument()] = None, text: Path | None = None) -> None:
@@ -35,7 +37,7 @@ def main(parts: Annotated[list[str] | None, typer.Argument()] = None, text: Path
     print(conditions())
     for name in parts or PARTS:
         began = time.perf_counter()
-        learning.learning(text) if name == "learning" else PARTS[name]()
+        PARTS[name](text) if name in OF_A_TEXT else PARTS[name]()
         print(f"  [{name}: {time.perf_counter() - began:.0f} s]", flush=True)
 
 
