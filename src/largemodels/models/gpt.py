@@ -7,10 +7,11 @@ once at the end, biases everywhere, GELU in its tanh approximation, the output h
 gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
 
 Each later choice is a field of :class:`GPTConfig`, so each can be tried separately: RMSNorm (Zhang and Sennrich, 2019,
-https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864), normalised
-queries and keys (Dehghani et al., 2023, https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021,
-https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer, 2020, https://arxiv.org/abs/2002.05202), grouped-query attention
-(Ainslie et al., 2023, https://arxiv.org/abs/2305.13245), blocks that start as the identity (after Zhang et al., 2019,
+https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864) or none (Kazemnejad et al., 2023,
+https://arxiv.org/abs/2305.19466), normalised queries and keys (Dehghani et al., 2023,
+https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021, https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer,
+2020, https://arxiv.org/abs/2002.05202), grouped-query attention (Ainslie et al., 2023,
+https://arxiv.org/abs/2305.13245), blocks that start as the identity (after Zhang et al., 2019,
 https://arxiv.org/abs/1901.09321). With the right settings it is Llama (Touvron et al., 2023,
 https://arxiv.org/abs/2302.13971), weight for weight.
 """
@@ -34,7 +35,7 @@ from .feed_forward import ACTIVATIONS, FeedForward
 from .linear import Linear, linear
 from .norm import NORMS, make_norm
 
-POSITIONS = ("learned", "rotary")
+POSITIONS = ("learned", "rotary", "none")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class GPTConfig:
 
     norm: str = "layernorm"  # or "rmsnorm": division by the root mean square, without mean or bias
     norm_eps: float = 1e-5  # added to the variance or the mean square
-    position: str = "learned"  # one vector per position; or "rotary": queries and keys are rotated
+    position: str = "learned"  # one vector per position; or "rotary": queries and keys are rotated; or "none"
     rope_base: float = 10_000.0  # rotary: the slowest pair has a period of about 2π · rope_base positions
     qk_norm: bool = False  # whether queries and keys are normalised before their product
     n_kv_head: int | None = None  # key-value heads; divides n_head; None: n_head
@@ -198,7 +199,7 @@ class GPT(Model):
         x, rotation = self.token_embedding(tokens), None
         if config.position == "learned":
             x = x + self.position_embedding(positions)
-        else:
+        elif config.position == "rotary":
             rotation = rotary.rotation(positions, config.d_head, config.rope_base)
         x = self.dropout(x)  # (batch, time, d_model)
         for block in self.blocks:

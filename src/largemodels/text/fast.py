@@ -70,7 +70,7 @@ class FastGPT:
         if config.position == "rotary":
             positions = torch.arange(cache.capacity, device=cache.keys.device)
             self.rotation = rotary.rotation(positions, config.d_head, config.rope_base)
-        else:
+        elif config.position == "learned":
             self.positions = model.position_embedding.weight
         self.layers = [self._layer(block) for block in model.blocks]
         self.final_norm = _norm(model.final_norm)

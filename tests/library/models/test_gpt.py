@@ -71,7 +71,7 @@ def test_too_many_tokens_are_refused_in_words() -> None:
             {"activation": "silu"},
             "activation must be one of gelu, gelu_tanh, quick_gelu, relu, relu2, swiglu",
         ),
-        ({"position": "rope"}, "position must be one of learned, rotary"),
+        ({"position": "rope"}, "position must be one of learned, rotary, none"),
         ({"position": "rotary", "d_model": 15}, "heads of even width, not 5"),
     ],
 )
@@ -114,6 +114,7 @@ def test_zero_initialised_blocks_are_the_identity() -> None:
     [
         {"norm": "rmsnorm"},
         {"position": "rotary"},
+        {"position": "none"},
         {"qk_norm": True},
         {"activation": "relu2"},
         {"activation": "swiglu"},
@@ -292,3 +293,16 @@ def test_a_seed_gives_the_weights_that_it_always_gave(name: str) -> None:
     weights = [parameter.detach().double().flatten() for parameter in model.parameters()]
     ramps = [float(torch.linspace(-1, 1, len(w), dtype=torch.float64) @ w) for w in weights]
     assert [ramp for ramp in ramps if abs(ramp) > 1e-9] == pytest.approx(RAMPS[name], abs=2e-5)
+
+
+def test_without_positions_the_order_of_earlier_tokens_does_not_matter_to_one_block() -> None:
+    """Attention is a sum over a set; only the causal mask, from the second block on, tells positions apart."""
+    torch.manual_seed(2)
+    tokens = torch.randint(CONFIG.vocab_size, (1, 7))
+    swapped = tokens[:, [3, 0, 2, 1, 4, 5, 6]]
+    for n_layer, same in ((1, True), (2, False)):
+        model = GPT(replace(CONFIG, position="none", n_layer=n_layer)).double()
+        apart = (model(tokens)[:, -1] - model(swapped)[:, -1]).abs().max().item()
+        assert (apart < 1e-12) == same
+    learned = GPT(replace(CONFIG, n_layer=1)).double()
+    assert (learned(tokens)[:, -1] - learned(swapped)[:, -1]).abs().max() > 1e-6

@@ -20,6 +20,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "own head": {"tied_head": False},
     "rmsnorm": {"norm": "rmsnorm"},
     "rotary": {"position": "rotary"},
+    "no positions": {"position": "none"},
     "qk-norm": {"qk_norm": True},
     "shared keys": {"n_kv_head": 2},
     "shared keys, qk-norm, rotary": {"n_kv_head": 2, "qk_norm": True, "position": "rotary"},
