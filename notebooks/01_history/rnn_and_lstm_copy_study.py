@@ -1,23 +1,18 @@
-"""Study of the chapter "From the RNN to attention": how long a gap can each network learn?
+"""Study of the chapter "From the RNN to attention": over how long a gap can each network copy?
 
     make study NAME=01_history/rnn_and_lstm_copy
 
-One thread, about 25 minutes. An interrupted study goes on where it stopped.
+One thread, about 8 minutes. An interrupted study goes on where it stopped.
 
-Six networks of about equal size copy one symbol over three gaps. Training ends when every
-validation sequence is right, or after 1,000 steps. For each network and gap, learning rates are
-tried with three seeds each, beginning with three rates; while the best is the lowest or the highest
-tried, the next one is added. With the best, five other seeds are trained. A network that none of
-these five solves is not tried on longer gaps.
-
-Networks that solve a gap of 32 are trained once more, always for 500 steps, and then tested over
-shorter and longer gaps.
+Four networks of about equal size, five gaps. For each pair the learning rate is chosen among three
+on validation sequences; then three other seeds are trained and measured on test sequences. A
+network that copies fewer than half of the symbols, in the mean of its three seeds, has broken and
+is not tried on longer gaps.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import torch
 
@@ -25,136 +20,74 @@ import largemodels as lm
 from largemodels.data.copying import copy_batches, copy_vocab_size
 from largemodels.models.presets import preset
 
-GAPS = (8, 32, 128)
-TRAINED_OVER = 32  # the gap from which the tests over other gaps start
-OTHER_GAPS = (8, 16, 32, 64, 128, 256, 512, 1024)
-RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-FIRST = (1e-3, 3e-3, 1e-2)  # the rates with which every network begins
-N_SYMBOLS, BATCH_SIZE, STEPS, EVERY = 8, 32, 1_000, 20
-VALIDATION, TEST = 1_000_001, 1_000_002  # seeds of sequences on which nothing is trained
-# Name, architecture, width, initialisation or positions. The widths give about as many weights.
+GAPS = (8, 16, 32, 64, 128)
+# A simple RNN needs lower rates: on a gap of 8 it learns with 1e-3, and not with 1e-2.
+RATES = {
+    "rnn": (1e-4, 3e-4, 1e-3),
+    "lstm": (1e-3, 3e-3, 1e-2),
+    "gpt": (1e-3, 3e-3, 1e-2),
+}
+N_SYMBOLS, BATCH_SIZE, STEPS = 8, 32, 500
+# Name, width, bias of the forget gates. The widths give about as many weights.
 MODELS = {
-    "RNN, PyTorch's start": ("rnn", 128, "uniform"),
-    "RNN, orthogonal start": ("rnn", 128, "orthogonal"),
+    "RNN": ("rnn", 128, 0.0),
     "LSTM, forget bias 1": ("lstm", 64, 1.0),
     "LSTM, forget bias 4": ("lstm", 64, 4.0),
-    "GPT, rotary positions": ("gpt", 32, "rotary"),
-    "GPT, no positions": ("gpt", 32, "none"),
+    "GPT": ("gpt", 32, 0.0),
 }
 
 
-def build(name: str) -> torch.nn.Module:
+def build(name: str, gap: int) -> torch.nn.Module:
     """One layer of a recurrent network, or a modern GPT of two blocks."""
-    architecture, width, choice = MODELS[name]
+    architecture, width, forget_bias = MODELS[name]
     vocab_size = copy_vocab_size(N_SYMBOLS)
     if architecture == "gpt":
-        sizes = dict(n_layer=2, n_head=2, d_model=width, context_length=max(OTHER_GAPS) + 2)
-        return lm.GPT(preset("modern", vocab_size=vocab_size, position=choice, **sizes))
-    forget_bias = choice if architecture == "lstm" else 0.0
-    model = lm.RecurrentLM(
+        sizes = dict(n_layer=2, n_head=2, d_model=width, context_length=gap + 2)
+        return lm.GPT(preset("modern", vocab_size=vocab_size, **sizes))
+    return lm.RecurrentLM(
         lm.RecurrentLMConfig(vocab_size, width, cell=architecture, forget_bias=forget_bias)
     )
-    if choice == "uniform":
-        for weight in model.network.parameters():
-            torch.nn.init.uniform_(weight, -(width**-0.5), width**-0.5)
-    return model
-
-
-@torch.no_grad()
-def measured(
-    model: torch.nn.Module, gap: int, seed: int, n: int = 1_000
-) -> tuple[float, float]:
-    """Loss and share of symbols copied on new sequences; chance is 1 in 8."""
-    tokens, targets = next(copy_batches(N_SYMBOLS, 1, gap, n, seed))
-    right = model.eval()(tokens)[:, -1].argmax(dim=-1) == targets[:, -1]
-    return model.loss(tokens, targets).item(), right.double().mean().item()
-
-
-def until_solved(model: torch.nn.Module, gap: int) -> Callable[[], dict[str, float]]:
-    """An evaluation whose ``waiting`` falls until all is right, where patience ends training."""
-    waited = 0
-
-    def evaluate() -> dict[str, float]:
-        nonlocal waited
-        loss, right = measured(model, gap, VALIDATION, n=500)
-        waited += right < 1
-        return {"loss": loss, "right": right, "waiting": -waited}
-
-    return evaluate
 
 
 def train(phase: str, model: str, gap: int, rate: float, seed: int) -> dict:
-    """Train one network until it copies every symbol, for at most 1,000 steps."""
+    """Train one network; returns the share of symbols that it copies, 1 in 8 by chance."""
     torch.manual_seed(seed)
-    network = build(model)
+    network = build(model, gap)
     recipe = lm.TrainingConfig(
-        steps=STEPS, learning_rate=rate, warmup_steps=50, final_fraction=1.0, weight_decay=0.0,
-        evaluate_every=EVERY, patience=1, watch="waiting",
-    )  # fmt: skip
+        steps=STEPS,
+        learning_rate=rate,
+        warmup_steps=STEPS // 20,
+        weight_decay=0.0,
+        evaluate_every=STEPS,
+    )
     began = time.process_time()
-    history = lm.train(
-        network,
-        copy_batches(N_SYMBOLS, 1, gap, BATCH_SIZE, seed),
-        recipe,
-        until_solved(network, gap),
-    )
-    row = {
-        "n_parameters": network.n_parameters(),
-        "core_seconds": time.process_time() - began,
-        "solved": bool(history.right.max() == 1),
-        "steps": int(history.step.iloc[-1]),
-        "validation_loss": float(history.loss.iloc[-1]),
-    }
-    if phase == "test":
-        row["test_accuracy"] = measured(network, gap, TEST)[1]
+    lm.train(network, copy_batches(N_SYMBOLS, 1, gap, BATCH_SIZE, seed), recipe)
+    core_seconds = time.process_time() - began
+    row = {"n_parameters": network.n_parameters(), "core_seconds": core_seconds}
+    for part, drawn in {"validation": 1_000_001, "test": 1_000_002}.items():
+        tokens, targets = next(copy_batches(N_SYMBOLS, 1, gap, 1_000, drawn))
+        with torch.no_grad():
+            right = network(tokens)[:, -1].argmax(dim=-1) == targets[:, -1]
+            row[f"{part}_loss"] = network.loss(tokens, targets).item()
+        row[f"{part}_accuracy"] = right.double().mean().item()
     return row
-
-
-def longer(phase: str, model: str, rate: float, seed: int) -> dict:
-    """Train one network for 500 steps and test it over other gaps."""
-    torch.manual_seed(seed)
-    network = build(model)
-    recipe = lm.TrainingConfig(
-        steps=500, learning_rate=rate, warmup_steps=25, weight_decay=0.0, evaluate_every=500
-    )
-    lm.train(network, copy_batches(N_SYMBOLS, 1, TRAINED_OVER, BATCH_SIZE, seed), recipe)
-    return {str(gap): measured(network, gap, TEST, n=500)[1] for gap in OTHER_GAPS}
-
-
-def best_rate(study: lm.studies.Study, **key: str | int) -> float:
-    """The rate with most seeds that solve the task; then the fewest steps, then the lowest loss."""
-    tried: dict[float, tuple[float, ...]] = {}
-    wanted = list(FIRST)
-    while wanted:
-        for rate in wanted:
-            rows = [
-                study.row(train, phase="trial", **key, rate=rate, seed=seed)
-                for seed in (101, 102, 103)
-            ]
-            losses = sum(row["validation_loss"] for row in rows)
-            tried[rate] = (
-                -sum(row["solved"] for row in rows),
-                sum(row["steps"] for row in rows),
-                losses,
-            )
-        best = RATES.index(min(tried, key=tried.__getitem__))
-        wanted = [rate for rate in RATES[max(0, best - 1) : best + 2] if rate not in tried]
-    return RATES[best]
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("01_history/rnn_and_lstm_copy")
-    for model in MODELS:
+    for model, (architecture, _, _) in MODELS.items():
         for gap in GAPS:
-            best = best_rate(study, model=model, gap=gap)
-            tested = [
-                study.row(train, phase="test", model=model, gap=gap, rate=best, seed=seed)
-                for seed in (1, 2, 3, 4, 5)
+            key = dict(model=model, gap=gap)
+            trials = [
+                study.row(train, phase="trial", **key, rate=rate, seed=0)
+                for rate in RATES[architecture]
             ]
-            if not any(row["solved"] for row in tested):
+            best = min(trials, key=lambda row: row["validation_loss"])["rate"]
+            tested = [
+                study.row(train, phase="test", **key, rate=best, seed=seed)
+                for seed in (1, 2, 3)
+            ]
+            if sum(row["test_accuracy"] for row in tested) < len(tested) / 2:
                 break
-            if gap == TRAINED_OVER:
-                for seed in (1, 2, 3, 4, 5):
-                    study.row(longer, phase="longer", model=model, rate=best, seed=seed)
     study.save()
