@@ -129,7 +129,10 @@ def _prepare(folder: Path, settings: RunSettings, source: str) -> None:
     """Build the tokenizer and encode the text. The settings are written last: where they exist, all the rest does."""
     corpus = _corpus(settings.data)
     tokenizer: Tokenizer
-    if list_checkpoints(folder):
+    checkpoints, settled = list_checkpoints(folder), (folder / SETTINGS).exists()
+    if checkpoints and not settled:  # the folder was deleted while its training went on
+        say(f"Only checkpoints are left in {folder}: preparing the text again, which must be the same.")
+    if checkpoints and settled:
         say(f"The encoded text in {folder} is missing or damaged: encoding it again.")
         tokenizer = stored_tokenizer(folder)
     elif settings.tokenizer == "bytes":

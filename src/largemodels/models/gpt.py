@@ -7,8 +7,8 @@ once at the end, biases everywhere, GELU in its tanh approximation, the output h
 gives the same logits, loss and gradients as ``transformers.GPT2LMHeadModel``.
 
 Each later choice is a field of :class:`GPTConfig`, so each can be tried separately: RMSNorm (Zhang and Sennrich, 2019,
-https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864) or none (Kazemnejad et al., 2023,
-https://arxiv.org/abs/2305.19466), normalised queries and keys (Dehghani et al., 2023,
+https://arxiv.org/abs/1910.07467), rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864) or none
+(Kazemnejad et al., 2023, https://arxiv.org/abs/2305.19466), normalised queries and keys (Dehghani et al., 2023,
 https://arxiv.org/abs/2302.05442), squared ReLU (So et al., 2021, https://arxiv.org/abs/2109.08668), SwiGLU (Shazeer,
 2020, https://arxiv.org/abs/2002.05202), grouped-query attention (Ainslie et al., 2023,
 https://arxiv.org/abs/2305.13245), blocks that start as the identity (after Zhang et al., 2019,
