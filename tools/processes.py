@@ -129,7 +129,9 @@ def interruptible(main: Callable[[], _T]) -> _T:
         raise KeyboardInterrupt
 
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        if (
+            hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN
+        ):  # as nohup asks
             signal.signal(getattr(signal, name), stop)
     try:
         return main()

@@ -160,8 +160,10 @@ def test_what_a_notebook_starts_ends_with_it(book, monkeypatch: pytest.MonkeyPat
 
 
 STOPPED = """
-import pathlib, sys
+import pathlib, signal, sys
 from tools import execute, processes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores them
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 root = pathlib.Path(sys.argv[1])
 run = execute.run
 execute.run = lambda chapter: run(chapter, folder=root / "out", root=root)
