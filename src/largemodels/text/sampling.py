@@ -40,10 +40,8 @@ class Sampling:
         at_least(1, top_k=self.top_k)
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
-        if not 0 < self.repetition_penalty < float("inf"):
-            raise ValueError(
-                f"repetition_penalty must be positive and finite, not {self.repetition_penalty}."
-            )
+        if not self.repetition_penalty > 0:
+            raise ValueError(f"repetition_penalty must be positive, not {self.repetition_penalty}.")
 
     def choose(
         self,
