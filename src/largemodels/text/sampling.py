@@ -9,6 +9,7 @@ most likely token alone, a huge temperature as infinity (all tokens equally like
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -31,15 +32,16 @@ class Sampling:
     repetition_penalty: float = 1.0  # above 1, tokens of the text so far become less likely
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise ValueError(f"temperature must be 0 or positive, and finite, not {self.temperature}.")
+        for name in ("temperature", "repetition_penalty"):
+            if getattr(self, name) == math.inf:
+                raise ValueError(f"{name} must be finite.")
+        if not self.temperature >= 0:  # NaN is not
+            raise ValueError(f"temperature must be 0 or positive, not {self.temperature}.")
         at_least(1, top_k=self.top_k)
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}.")
-        if not 0 < self.repetition_penalty < float("inf"):
-            raise ValueError(
-                f"repetition_penalty must be positive and finite, not {self.repetition_penalty}."
-            )
+        if not self.repetition_penalty > 0:
+            raise ValueError(f"repetition_penalty must be positive, not {self.repetition_penalty}.")
 
     def choose(
         self,

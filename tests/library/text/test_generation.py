@@ -441,9 +441,9 @@ PROMPT = torch.zeros(2, 3, dtype=torch.long)
         (PROMPT[:0], {}, "prompt is empty"),
         (PROMPT[0], {}, "prompt is empty"),
         (PROMPT, {"n_new": -1}, "n_new"),
-        (PROMPT, {"temperature": -0.1}, "temperature must be 0 or positive, and finite, not -0.1"),
+        (PROMPT, {"temperature": -0.1}, "temperature must be 0 or positive, not -0.1"),
         (PROMPT, {"temperature": float("nan")}, "temperature"),
-        (PROMPT, {"temperature": float("inf")}, "and finite, not inf"),
+        (PROMPT, {"temperature": float("inf")}, "temperature must be finite"),
         (PROMPT, {"top_k": 0}, "top_k must be at least 1, not 0"),
         (PROMPT, {"top_k": float("nan")}, "top_k must be at least 1, not nan"),
         (PROMPT, {"top_p": float("nan")}, "top_p must be above 0"),
@@ -455,7 +455,7 @@ PROMPT = torch.zeros(2, 3, dtype=torch.long)
         (
             PROMPT,
             {"repetition_penalty": float("inf")},
-            "repetition_penalty must be positive and finite, not inf",
+            "repetition_penalty must be finite",
         ),
         (PROMPT, {"mask": torch.tensor([[1, 1, 0], [1, 1, 1]])}, "padding on the left"),
         (PROMPT, {"mask": torch.ones(2, 2)}, "the shape of tokens"),
@@ -470,7 +470,7 @@ def test_bad_beams_are_refused_in_words() -> None:
     with pytest.raises(ValueError, match="n_beam must be at least 1, not 0"):
         beam_search(model(), PROMPT, 3, 0)
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="repetition_penalty must be positive and finite"):
+        with pytest.raises(ValueError, match=r"repetition_penalty must be (positive|finite)"):
             beam_search(model(), PROMPT, 3, repetition_penalty=wrong)
     for wrong in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="length_penalty must be finite"):
