@@ -191,7 +191,7 @@ def gradio() -> ModuleType:
     try:
         import gradio
     except ImportError:
-        raise AppError("The app needs the package 'gradio'. Run: pip install 'largemodels[app]'") from None
+        raise AppError("The app needs the package 'gradio'. Run: pip install gradio") from None
     return gradio
 
 

