@@ -346,7 +346,7 @@ def test_a_full_queue_says_so(models: Models) -> None:
 
 def test_gradio_is_asked_for(monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(AppError, match=r"pip install 'largemodels\[app\]'"):
+    with pytest.raises(AppError, match=r"pip install gradio"):
         gradio()
     assert cli.run(["app"]) == 1
     assert capsys.readouterr().err == ("Error: The app needs the package 'gradio'. Run: pip install gradio\n")
