@@ -293,7 +293,7 @@ def ran(record: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, An
 
 
 def test_a_chapter_with_the_same_claims_is_renewed(ran: dict[str, Any]) -> None:
-    assert verify.verify_chapter("05_project/small", rerun=False).startswith("1 claims equal")
+    assert verify.verify_chapter("05_project/small", rerun=False).startswith("1 claim equal")
     (written,) = ran["done"]
     assert written["executed"] == "2026-11-23"
     assert written["verified"][0]["on"] == "2026-12-01"
