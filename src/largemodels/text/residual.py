@@ -5,16 +5,17 @@ Li et al., 2022, "N-gram is back: residual learning of neural text generation wi
 
     p(w | tokens) ∝ exp(logits(w) + Σ_n g_n · log p_n(w)),
 
-with p_n the n-gram model's distribution of order n. The network computes the weights g, too, as far as it trusts each
-order in this place: log-linear interpolation (Klakow, 1998, https://doi.org/10.21437/ICSLP.1998-706) with weights from
-a network, as in compressors that mix contexts (Mahoney, 2005, https://cs.fit.edu/Projects/tech_reports/cs-2005-16.pdf).
-At first the logits may be 0 and the weights 0, …, 0, 1: training then starts at the loss that counting reaches.
+with p_n the n-gram model's distribution of order n. The weights g come from the network's state, so the network decides
+how far to trust each order in this place: log-linear interpolation (Klakow, 1998,
+https://doi.org/10.21437/ICSLP.1998-623) with weights that depend on the context, as compressors mix their models
+(Mahoney, 2005, https://repository.fit.edu/ces_faculty/166). At first the weights are 0, …, 0, 1, so a network whose
+logits are 0 starts at the loss that counting reaches.
 
-Differs from the paper, which has the highest order alone, in what the network is trained with. An n-gram model is far
-too sure of the text that it has counted, so a network trained beside it would learn to distrust it. Here the text is
-cut into folds, and the tokens of a fold are predicted from counts of all other folds, as in stacked generalisation
-(Wolpert, 1992, https://doi.org/10.1016/S0893-6080(05)80023-1): see :class:`HeldOut`. Other texts are predicted from all
-counts.
+Two things differ from Li et al.: they add the highest order alone, with a fixed weight; and here the network is trained
+beside counts that do not know what they predict. An n-gram model is far too sure of the text that it has counted, so a
+network trained beside it would learn to distrust it. The text is therefore cut into folds, and the tokens of a fold are
+predicted from counts of all other folds, as in stacked generalisation (Wolpert, 1992,
+https://doi.org/10.1016/S0893-6080(05)80023-1): see :class:`HeldOut`. Other texts are predicted from all counts.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from largemodels.models.ngram import MISSING, _Order
 from largemodels.text.generation import beam_search, generate, pad
 from largemodels.text.residual import HeldOut, ResidualLM
 from largemodels.training.checkpoints import CheckpointError, load_weights
+from largemodels.training.optimizers import matrices
 
 VOCAB, CONTEXT = 7, 9
 NETWORKS = pytest.mark.parametrize("kind", ["gpt", "lstm"])
@@ -219,6 +220,13 @@ def test_the_first_step_starts_at_the_loss_of_counting() -> None:
         lambda: {"loss": lm.evaluate(model, text[2_000:], CONTEXT)},
     )
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_muon_leaves_gate_and_head_to_adamw() -> None:
+    model = residual()
+    by_muon = {id(weight) for group in matrices(model) for weight in group["params"]}
+    assert id(model.network.blocks[0].mlp.expand.weight) in by_muon
+    assert not by_muon & {id(model.gate.weight), id(model.network.head.weight)}
 
 
 class Stop(Exception):
