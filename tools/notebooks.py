@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,12 @@ TEMPLATE = ROOT / "notebooks" / "template.ipynb"
 
 
 def paths(root: Path = ROOT) -> list[Path]:
-    """All chapters, `notebooks/<part>/<chapter>.ipynb`, in the order of the book's parts."""
-    return sorted(root.glob("notebooks/[0-9][0-9]_*/*.ipynb"))
+    """All chapters, `notebooks/<part>/<chapter>.ipynb`, in the order of the book's parts.
+
+    JupyterLab's copies, such as `pretraining-Copy1.ipynb`, are not chapters: readers make them to try things.
+    """
+    found = sorted(root.glob("notebooks/[0-9][0-9]_*/*.ipynb"))
+    return [path for path in found if not re.search(r"-Copy\d*$", path.stem)]
 
 
 def chapter_of(path: Path) -> str:

@@ -21,7 +21,7 @@ from tools import notebooks
 from tools.failures import first_line
 
 ROOT = Path(__file__).resolve().parents[1]
-ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+ADDRESS = re.compile(r"https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 BRANCH = "notebooks"  # with the notebooks that contain the address; the set-up cells name it too
 LIBRARY = "src/largemodels/paths.py"  # in which the installed library finds the address
 LINE = re.compile(r'^REPOSITORY = "(.*)"$', flags=re.M)

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -137,6 +138,26 @@ def sha256(path: Path | str) -> str:
     """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def regular(path: Path | str, longest: int) -> Path:
+    """The path of a regular file that is not longer than it can be: a pipe or a device may never end.
+
+    Args:
+        path: of the file, or of a link to it.
+        longest: number of bytes.
+
+    Raises:
+        ValueError: if it is something else, or longer.
+        OSError: if there is none.
+    """
+    path = Path(path)
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no regular file")
+    if found.st_size > longest:
+        raise ValueError(f"it has {found.st_size:,} bytes, more than {longest:,}")
+    return path
 
 
 def to_json(value: Any, **options: Any) -> str:

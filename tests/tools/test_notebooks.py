@@ -236,3 +236,11 @@ def test_chapters_are_the_notebooks_of_the_parts(book: Path) -> None:
     assert notebooks.chapters(book) == ["05_project/small"]
     assert notebooks.paths(book) == [notebooks.path_of("05_project/small", book)]
     assert notebooks.chapters(book / "empty") == []
+
+
+def test_copies_that_jupyterlab_makes_are_not_chapters(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks" / "01_part"
+    folder.mkdir(parents=True)
+    for name in ("first", "first-Copy1", "first-Copy", "copy2"):
+        (folder / f"{name}.ipynb").touch()
+    assert notebooks.chapters(tmp_path) == ["01_part/copy2", "01_part/first"]

@@ -77,7 +77,8 @@ def test_another_address_is_refused(checkout: Path) -> None:
 @pytest.mark.parametrize(
     "address",
     ["", "github.com/a/b", "http://github.com/a/b", "https://github.com/a", "https://github.com/a/b/c",
-     "https://example.org/a/b", 'https://github.com/a/b"', "https://github.com/a b/c", 'file:///tmp/a'],
+     "https://example.org/a/b", 'https://github.com/a/b"', "https://github.com/a b/c", 'file:///tmp/a',
+     "https://github.com/a/..", "https://github.com/a/."],
 )  # fmt: skip
 def test_a_wrong_address_is_refused(address: str, checkout: Path) -> None:
     before = setup_cell(checkout)

@@ -101,7 +101,7 @@ def train(
     from ..training.interrupts import Interrupted
     from .preparing import prepare_run
     from .report import report
-    from .runs import train_prepared
+    from .runs import stored_length, train_prepared
     from .settings import recipe_for, settings_for
 
     chosen = dict(
@@ -111,17 +111,22 @@ def train(
     settings = settings_for(scale, **chosen, **texts)
     if vocab_size is not None and settings.tokenizer == "characters":
         raise ValueError("--vocab-size is for byte pairs: add --tokenizer bytes, or leave it out.")
-    recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
     name = Path(data).resolve().stem if Path(data).exists() else data
     folder = out or Path("runs") / (name if scale == "laptop" else f"{name}-{scale}")
+    if steps is None and seconds is None:
+        steps, seconds = stored_length(folder)
+    recipe = recipe_for(scale, steps, seconds, optimizer, learning_rate, precision)
     known = prepare_run(folder, settings)
     console.say(f"Training on {data} into {folder}. Ctrl-C stops and saves; the same command resumes.")
     try:
         history = train_prepared(folder, known, settings, recipe)
     except Interrupted as stopped:
         raise console.Stopped(f"{stopped} The same command resumes.") from None
-    if console.first():
-        report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
+    try:
+        if console.first():
+            report(folder, dict(zip(history.columns, history.iloc[-1], strict=True)))
+    except KeyboardInterrupt:
+        raise console.Stopped(f"Interrupted. The run is complete and saved in {folder}.") from None
 
 
 def _open(name: str) -> tuple[GPT, Tokenizer]:
@@ -338,6 +343,7 @@ def _describe(folder: Path) -> None:
         "seconds": f"{progress['seconds']:,.0f}",
     }
     if progress["rows"] and (loss := progress["rows"][-1].get("validation_loss")) is not None:
-        facts["validation_loss"] = f"{loss:.3f} nats per token"
+        unit = "character" if tokenizer.name == "characters" else "token"
+        facts["validation_loss"] = f"{loss:.3f} nats per {unit}"
     for name, value in facts.items():
         print(f"{name:16} {value}")

@@ -109,6 +109,6 @@ def say(text: str) -> None:
 
 
 def quoted(*words: object) -> str:
-    """Words as a shell reads them back, for commands that a message advises."""
-    plain = list(map(str, words))
+    """Words as a shell reads them back, for commands that a message advises; none reads as an option."""
+    plain = [f".{os.sep}{word}" if str(word).startswith("-") else str(word) for word in words]
     return shlex.join(plain) if os.name == "posix" else subprocess.list2cmdline(plain)

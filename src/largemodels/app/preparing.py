@@ -59,6 +59,10 @@ def prepare_run(folder: Path | str, settings: RunSettings) -> Tokenizer:
 
 def _refuse_too_large(settings: RunSettings) -> None:
     """Raises: ValueError: if the weights of the blocks alone are larger than the memory, as far as that is known."""
+    if settings.n_layer > 1_000:  # building them alone takes minutes
+        raise ValueError(
+            f"A model may have at most 1,000 layers, not {settings.n_layer:,}: give a smaller --n-layer."
+        )
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
         return
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # bytes
@@ -193,6 +197,12 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
+            raise CheckpointError(
+                f"The run could not be written to {folder}, where something else has the name of one of its files "
+                f"({error.filename2 or error.filename or error}): move that elsewhere, or name another folder with "
+                "--out."
+            ) from error
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         free = shutil.disk_usage(there).free / 1e6  # megabytes
         raise CheckpointError(

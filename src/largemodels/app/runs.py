@@ -16,7 +16,7 @@ from ..data.tokens import read_tokens
 from ..models.gpt import GPT, GPTConfig
 from ..text.evaluation import evaluate
 from ..text.tokenizers import Tokenizer
-from ..training.checkpoint_files import CheckpointError, is_checkpoint, newest, refuse_file
+from ..training.checkpoint_files import CheckpointError, is_checkpoint, list_checkpoints, newest, refuse_file
 from ..training.checkpoint_match import refuse_other_model, saved_shapes
 from ..training.checkpoints import load_record, load_weights
 from ..training.config import TrainingConfig
@@ -66,6 +66,14 @@ def train_prepared(
     source = functools.partial(batches, tokens, settings.batch_size, length, settings.seed)
     measure = lambda: {"validation_loss": evaluate(model, held_out, length)}  # noqa: E731
     return train(model, source, config, measure, checkpoint=folder)
+
+
+def stored_length(folder: Path) -> tuple[int | None, float | None]:
+    """The steps and seconds that a run has been given; None for both if it has no checkpoint yet."""
+    if not list_checkpoints(folder):
+        return None, None
+    training = load_record(newest(folder))["training"]
+    return training["steps"], training["seconds"]
 
 
 def load_run(folder: Path | str) -> tuple[GPT, Tokenizer]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..files import from_json
+from ..files import from_json, regular
 from ..models.checks import at_least
 from ..models.gpt import GPTConfig
 from ..models.presets import preset
@@ -111,8 +111,10 @@ def load_settings(folder: Path | str) -> RunSettings:
     stored = _read(folder)
     try:
         return RunSettings(**{name: value for name, value in stored.items() if name != SOURCE})
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise _unreadable(path, error) from None
+    except TypeError:
+        raise _unreadable(path, "it holds other settings than a run of this version") from None
 
 
 def stored_source(folder: Path | str) -> str | None:
@@ -124,13 +126,13 @@ def _read(folder: Path | str) -> dict[str, Any]:
     refuse_file(Path(folder))
     path = Path(folder) / SETTINGS
     try:
-        stored: dict[str, Any] = from_json(path.read_text(encoding="utf-8-sig"))
+        stored: dict[str, Any] = from_json(regular(path, 10**6).read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise _unreadable(path, error) from None
     if not isinstance(stored, dict):
-        raise _unreadable(path, TypeError("it holds no table"))
+        raise _unreadable(path, "it holds no table")
     return stored
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
+def _unreadable(path: Path, error: Exception | str) -> ValueError:
     return ValueError(f"{path} cannot be read ({error}): name another folder.")

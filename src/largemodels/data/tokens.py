@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..files import aside
+from ..files import aside, regular
 from ..text.tokenizers import Tokenizer, fingerprint
 from .registry import DataError
 
@@ -110,9 +111,9 @@ def read_header(path: Path | str) -> dict[str, Any]:
         ValueError: if it is not a token file.
         OSError: if there is no such file.
     """
-    with Path(path).open("rb") as file:
-        start = file.read(HEADER_BYTES)
     try:
+        with regular(path, sys.maxsize).open("rb") as file:
+            start = file.read(HEADER_BYTES)
         header: dict[str, Any] = json.loads(start)
         known = header["largemodels"] == FORMAT and header["dtype"] in ("<u2", "<u4") and header["length"] > 0
         known = known and {"vocab_size", "tokenizer", "sha256"} <= header.keys()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..files import aside
+from ..files import aside, regular
 from . import probe
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def load(path: Path | str) -> Tokenizer:
         OSError: if there is no such file.
     """
     try:
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+        stored = json.loads(regular(path, 10**8).read_text(encoding="utf-8"))
         name = stored["largemodels"]
         if name == CharTokenizer.name:
             return CharTokenizer("".join(stored["characters"]))
@@ -246,8 +246,10 @@ def load(path: Path | str) -> Tokenizer:
         raise ValueError(f"unknown kind {name!r}")
     except KeyError as error:
         raise ValueError(f"{path} is not a tokenizer saved by largemodels (it has no {error}).") from None
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is not a tokenizer saved by largemodels ({error}).") from None
+    except (TypeError, AttributeError, RecursionError):
+        raise ValueError(f"{path} is not a tokenizer saved by largemodels (it has another form).") from None
 
 
 def _byte_level(model: Any) -> Fast:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from ..files import from_json, sha256
+from ..files import from_json, regular, sha256
 
 WEIGHTS, STATE, RECORD, SUMS = FILES = ("model.safetensors", "state.pt", "record.json", "SHA256SUMS")
 PART = ".part"  # suffix of a checkpoint that is being written
@@ -155,9 +155,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     path = folder / RECORD
     try:
-        if not path.is_file() or path.stat().st_size > _LONGEST_RECORD:
-            raise ValueError("it is missing, or too long")
-        record = from_json(path.read_bytes())
+        record = from_json(regular(path, _LONGEST_RECORD).read_bytes())
         wrong = _wrong(record)
     except (OSError, ValueError) as error:
         wrong = str(error)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
+ONE_PRESS = 2.0  # seconds in which signals count as one: hands, terminals and shells send some twice
 HANGUP = getattr(signal, "SIGHUP", -1)  # -1: this system has none
 
 
@@ -20,7 +23,7 @@ class Interrupted(KeyboardInterrupt):
 
 @contextmanager
 def deferred_interrupts() -> Iterator[threading.Event]:
-    """Make Ctrl-C, SIGTERM and SIGHUP only set the event; the second time one arrives, it acts at once.
+    """Make Ctrl-C, SIGTERM and SIGHUP only set the event; one that arrives more than two seconds later acts at once.
 
     SIGHUP, which a terminal sends when it is closed and Windows does not have, stays ignored where ``nohup`` says so.
     """
@@ -29,9 +32,19 @@ def deferred_interrupts() -> Iterator[threading.Event]:
         yield asked  # signals reach the main thread only
         return
 
+    first = 0.0
+
     def ask(number: int, frame: FrameType | None) -> None:
-        asked.set()
-        signal.signal(number, before[number])
+        nonlocal first
+        if not asked.is_set():
+            asked.set()
+            first = time.monotonic()
+            if number == signal.SIGINT and os.environ.get("RANK", "0") == "0":
+                with suppress(OSError):  # not print, which may itself have been interrupted
+                    os.write(2, b"\nStopping. Press Ctrl-C again to stop at once.\n")
+        elif time.monotonic() - first > ONE_PRESS:
+            signal.signal(number, before[number])
+            signal.raise_signal(number)
 
     # getsignal returns None for a handler that was not installed from Python.
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

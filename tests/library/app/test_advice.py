@@ -179,7 +179,7 @@ def test_the_help_that_a_usage_error_names(wrong: list[str], run: Run) -> None:
 def test_a_model_that_fits_after_all(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text(TEXT)
     train = ["train", str(tmp_path / "mine.txt"), *SMOKE, "--out", str(tmp_path / "run")]
-    _, said = run(*train, "--n-layer", "1000000", "--d-model", "8192", code=2)
+    _, said = run(*train, "--n-layer", "1000", "--d-model", "8192", code=2)
     assert "give a smaller --n-layer or --d-model" in said
     run(*train, "--n-layer", "1", "--d-model", "8")
 
@@ -255,3 +255,13 @@ def test_only_what_was_asked_for_goes_to_stdout() -> None:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
                     assert "file" in {keyword.arg for keyword in node.keywords}, f"{path}: {node.lineno}"
+
+
+def test_a_folder_that_looks_like_an_option_is_advised_so_that_it_is_none(
+    run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.txt").write_text(TEXT)
+    out, _ = run("train", "mine.txt", *SMOKE, "--out=-dash")
+    for line in out.partition("Next:")[2].splitlines()[1:]:
+        run(*advised(line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -112,6 +113,14 @@ def test_a_folder_of_texts_is_compared_as_a_whole(change: str, tmp_path: Path, s
     assert "has changed since" in said(*command, code=2)
 
 
+def test_a_run_keeps_its_length_unless_another_is_given(home: Path, said: Said) -> None:
+    """The length of its scale would be another."""
+    last = load_record(home / "run" / "step-00000002")["progress"]["step"]
+    message = said("train", "mine.txt", "--scale", "smoke", "--out", "run")
+    assert "length" not in message
+    assert (home / "run" / f"step-{last:08}").exists()
+
+
 def test_a_text_may_change_until_something_is_trained_on_it(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text(TEXT)
     settings = settings_for("smoke", data=str(tmp_path / "mine.txt"))
@@ -145,6 +154,52 @@ def test_encoded_text_that_is_damaged_is_encoded_again(
     message = said("train", "mine.txt", *SMOKE, "--out", "run")
     assert "The encoded text in run is missing or damaged: encoding it again." in message
     assert path.read_bytes() == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "too long"])
+@pytest.mark.parametrize("name", ["settings.json", "tokenizer.json"])
+def test_a_file_of_a_run_that_is_none_is_named(home: Path, name: str, kind: str, said: Said) -> None:
+    """Reading a pipe would never end, and a file without end take all memory."""
+    path = home / "run" / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with path.open("wb") as file:
+            file.truncate(10**11)  # sparse
+    reason = "has 100,000,000,000 bytes, more than" if kind == "too long" else "it is no regular file"
+    for command in (["info", "run"], ["train", "mine.txt", *SMOKE, "--out", "run"]):
+        message = said(*command, code=1 if name == "tokenizer.json" else 2)
+        assert name in message
+        assert reason in message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_encoded_text_that_is_a_pipe_is_encoded_again(home: Path, said: Said) -> None:
+    path = home / "run" / "train.tokens"
+    whole = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    assert "encoding it again" in said("train", "mine.txt", *SMOKE, "--out", "run")
+    assert path.read_bytes() == whole
+
+
+def test_a_folder_in_the_place_of_encoded_text_is_named(home: Path, said: Said) -> None:
+    path = home / "run" / "train.tokens"
+    path.unlink()
+    path.mkdir()
+    message = said("train", "mine.txt", *SMOKE, "--out", "run", code=1)
+    assert "something else has the name of one of its files" in message
+    assert "train.tokens" in message
+
+
+def test_too_many_layers_are_refused_before_they_are_built(home: Path, said: Said) -> None:
+    assert "at most 1,000 layers" in said(
+        "train", "mine.txt", *SMOKE, "--n-layer", "1001", "--out", "x", code=2
+    )
 
 
 def test_a_missing_tokenizer_is_never_made_up(home: Path, said: Said) -> None:
