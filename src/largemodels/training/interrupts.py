@@ -39,7 +39,7 @@ def deferred_interrupts() -> Iterator[threading.Event]:
         if not asked.is_set():
             asked.set()
             first = time.monotonic()
-            if number == signal.SIGINT and os.environ.get("RANK", "0") == "0":
+            if number == signal.SIGINT and os.environ.get("RANK", "0") == "0" and os.isatty(2):
                 with suppress(OSError):  # not print, which may itself have been interrupted
                     os.write(2, b"\nStopping. Press Ctrl-C again to stop at once.\n")
         elif time.monotonic() - first > ONE_PRESS:

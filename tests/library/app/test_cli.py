@@ -320,7 +320,7 @@ def test_a_wrong_value_is_one_line_and_exit_code_2(arguments, message, capsys, t
     assert not list(tmp_path.rglob("*.tokens"))
 
 
-@pytest.mark.parametrize("sizes", [["--n-layer", "1000000"], ["--d-model", "1000000"]])
+@pytest.mark.parametrize("sizes", [["--n-layer", "1000", "--d-model", "4096"], ["--d-model", "1000000"]])
 def test_a_model_larger_than_memory_is_refused_before_it_is_built(sizes: list[str], tmp_path, capsys) -> None:
     assert cli.run(["train", *sizes, "--out", str(tmp_path / "run")]) == 2
     assert "which do not fit into" in capsys.readouterr().err

@@ -130,7 +130,7 @@ def test_no_room_for_the_encoded_text(small_disk: Path, size: int | None) -> Non
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CheckpointError, match=r"could not be written to .*\(Not a directory\)"):
+    with pytest.raises(CheckpointError, match=r"could not be written to .*\(Not a directory: "):
         prepare_run(tmp_path / "file" / "run", RunSettings())
 
 

@@ -9,7 +9,10 @@ import pytest
 from largemodels.training import interrupts
 
 
-def test_presses_in_one_moment_are_one(capfd: pytest.CaptureFixture[str]) -> None:
+def test_presses_in_one_moment_are_one(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts.os, "isatty", lambda number: True)
     with interrupts.deferred_interrupts() as asked:
         for _ in range(3):
             signal.raise_signal(signal.SIGINT)
