@@ -200,8 +200,8 @@ def _writing(folder: Path) -> Iterator[None]:
         if isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError):
             raise CheckpointError(
                 f"The run could not be written to {folder} ({error.strerror}: "
-                f"{error.filename2 or error.filename or folder}): something else has the name of one of its files. Move "
-                "that elsewhere, or name another folder with --out."
+                f"{error.filename2 or error.filename or folder}): something else has the name of one of its files. "
+                "Move that elsewhere, or name another folder with --out."
             ) from error
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         free = shutil.disk_usage(there).free / 1e6  # megabytes
