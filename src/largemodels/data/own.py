@@ -112,7 +112,9 @@ def read_text(path: Path) -> str:
     except UnicodeError as error:
         name = encoding.removesuffix("-sig").upper()
         where = f"byte {error.start} is invalid" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise DataError(f"{path} is not {name} text: {where}. Save it as UTF-8.") from None
+        raise DataError(
+            f"{path} is not {name} text: {where}. Save it as UTF-8, for example with iconv -f latin1 -t utf-8."
+        ) from None
     if (place := text.find("\0")) >= 0:
         raise DataError(
             f"{path} holds the character NUL, at {place:,}: it is no text, or UTF-16 without a mark. Save it as UTF-8."

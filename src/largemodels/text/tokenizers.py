@@ -81,7 +81,9 @@ class CharTokenizer:
         unknown = sorted(set(text) - self._tokens.keys())
         if unknown:
             shown = " ".join(map(repr, unknown[:5]))
-            raise ValueError(f"No token for {shown}: the tokenizer knows {self.vocab_size} characters.")
+            raise ValueError(
+                f"No token for {shown}: the model was trained on a text of {self.vocab_size} other characters."
+            )
         return torch.tensor([self._tokens[character] for character in text], dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:

@@ -192,7 +192,7 @@ class _Text:
         self, tokenizer: Tokenizer, stop: Sequence[str], prompt: Tensor | Sequence[int] = ()
     ) -> None:
         if isinstance(stop, str) or "" in stop:
-            raise ValueError("stop must be a list of strings that are not empty.")
+            raise ValueError("stop must be a list of strings, none of them empty.")
         self.stop, self.end_of_text = stop, tokenizer.end_of_text
         self.decoder = IncrementalDecoder(tokenizer, prompt)
         self.held = ""  # text that may begin a stop string

@@ -170,7 +170,7 @@ def test_a_wrong_option_of_train(arguments: list[str], said: list[str], tmp_path
     ("arguments", "said"),
     [
         ([""], ["The prompt is empty", "at least one character"]),
-        (["naïve 你好"], ["No token for 'ï' '你' '好'", "the tokenizer knows 84 characters"]),
+        (["naïve 你好"], ["No token for 'ï' '你' '好'", "a text of 84 other characters"]),
         (["To be", "--temperature", "-0.5"], ["temperature must be 0 or positive, not -0.5"]),
         (["To be", "--top-p", "0"], ["top_p must be above 0 and at most 1, not 0.0"]),
         (["To be", "--top-p", "1.5"], ["top_p must be above 0 and at most 1, not 1.5"]),

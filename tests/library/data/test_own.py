@@ -25,7 +25,7 @@ def test_a_byte_order_mark_is_no_character(encoding: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("schön".encode("latin-1"), "is not UTF-8 text: byte 3 is invalid. Save it as UTF-8."),
+        ("schön".encode("latin-1"), "is not UTF-8 text: byte 3 is invalid. Save it as UTF-8, for example with iconv"),
         ("To be".encode("utf-16-le"), "holds the character NUL, at 1: it is no text, or UTF-16 without a mark."),
         (b"\xff\xfeab\x00", "is not UTF-16 text: "),
         (b"\xff\xfe\0\0ab", "is not UTF-32 text: "),

@@ -148,7 +148,7 @@ def test_stopping_early_leaves_the_model_as_it_was() -> None:
         ("", {}, "[Pp]rompt is empty"),
         ("xyz", {}, "No token for 'x' 'y' 'z'"),
         ("a", {"stop": "abc"}, "stop must be a list of strings"),
-        ("a", {"stop": [""]}, "not empty"),
+        ("a", {"stop": [""]}, "none of them empty"),
         ("a", {"temperature": -1}, "temperature"),
         ("a", {"top_p": 2}, "top_p"),
     ],
