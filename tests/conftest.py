@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 # Tests of the progress bar need one. tqdm reads this once, when it is imported, so it goes before everything else.
@@ -15,6 +16,11 @@ from playwright.sync_api import Browser, sync_playwright
 from tests import balance
 from tests.book import browsers
 from tools import cell_numbers
+
+# Started in the background or by nohup, the tests and all that they start would ignore these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_KERNEL = re.compile(r"^\[IPKernelApp\] .*\n?", re.M)  # what a kernel notes as it ends is no reason
 _HEAD = "Traceback (most recent call last)"
 
 
@@ -23,7 +24,7 @@ def last_error(printed: str, otherwise: str = "ended without an error message") 
 
     Python's tracebacks and IPython's, which write the kind into the first line, are understood.
     """
-    text = _COLOUR.sub("", printed).strip()
+    text = _KERNEL.sub("", _COLOUR.sub("", printed)).strip()
     before, head, after = text.rpartition(_HEAD)
     kind = re.search(r"^(\S+)[ \t]+\Z", before, re.M)
     if head and kind:  # IPython's

@@ -50,3 +50,9 @@ def test_without_a_traceback_the_last_line_counts(printed: str, line: str) -> No
 
 def test_a_text_without_lines_has_no_first_line() -> None:
     assert first_line(" \n\n") == first_line("") == ""
+
+
+def test_what_a_kernel_notes_as_it_ends_is_no_reason() -> None:
+    note = "[IPKernelApp] WARNING | Parent appears to have exited, shutting down."
+    assert last_error(f"cell 1: print less\n{note}\n") == "cell 1: print less"
+    assert last_error(f"{note}\n") == "ended without an error message"
