@@ -110,7 +110,7 @@ def _card(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
     options = [
         f"link: /notebooks/{chapter}",
         "link-type: doc",
-        f"link-alt: {_quoted(title)}",
+        f"link-alt: {quoted(title)}",
         "class-card: chapter-card",
     ]
     if file and found:
@@ -125,7 +125,7 @@ def _card(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
     return "\n".join([*lines, "::::"])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text as the value of a directive's option, where `#`, `:` and quotation marks have a meaning otherwise."""
     return json.dumps(text, ensure_ascii=False)
 
