@@ -2,12 +2,12 @@
 
     make study NAME=01_history/rnn_and_lstm_words
 
-One thread, about 8 minutes. An interrupted study goes on where it stopped.
+One thread, about 6 minutes. An interrupted study goes on where it stopped.
 
 The words of the training plays, three to ten letters long, are spelled backwards: ``king→gnik``. A
 word is right if all its letters are. Every training takes about eight seconds on one core, counted
-in steps, which were found once and are fixed since. Width and learning rate are searched with two
-seeds: from the middle of the grid to the best neighbour, until none of the neighbours is better.
+in steps, which were found once and are fixed since. Width and learning rate are searched with one
+seed: from the middle of the grid to the best neighbour, until none of the neighbours is better.
 The GPT without positions has the width of the one with positions and a learning rate of its own.
 The best of each is trained with five other seeds and tested on words that nobody has trained on,
 and on longer ones.
@@ -33,7 +33,7 @@ STEPS = {
 }
 RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 START = {"LSTM": (64, 1e-2), "GPT, learned positions": (32, 1e-2)}
-TRIAL_SEEDS, TEST_SEEDS = (101, 102), (1, 2, 3, 4, 5)
+TRIAL_SEED, TEST_SEEDS = 101, (1, 2, 3, 4, 5)
 SHORTEST, LONGEST, BEYOND, N_HELD_OUT, BATCH_SIZE = 3, 10, 12, 1_000, 64
 
 
@@ -105,18 +105,16 @@ def search(
         around += [(width, best[1]) for width in neighbours(widths, best[0])]
         for one in around:
             if one not in tried:
-                rows = [
-                    study.row(
-                        train,
-                        phase="trial",
-                        model=model,
-                        width=one[0],
-                        rate=one[1],
-                        seed=seed,
-                    )
-                    for seed in TRIAL_SEEDS
-                ]
-                tried[one] = sum(row["validation_right"] for row in rows)
+                width, rate = one
+                row = study.row(
+                    train,
+                    phase="trial",
+                    model=model,
+                    width=width,
+                    rate=rate,
+                    seed=TRIAL_SEED,
+                )
+                tried[one] = row["validation_right"]
         better = max(tried, key=tried.__getitem__)
         if better == best:
             return {"width": best[0], "rate": best[1]}

@@ -1,8 +1,8 @@
 """Spelling backwards: read a word letter by letter, then give its letters in reverse order.
 
-The words are those of a real text. The task is the smallest sequence-to-sequence task of Sutskever, Vinyals and Le,
-2014, "Sequence to sequence learning with neural networks", section 3.3 (https://arxiv.org/abs/1409.3215), who found
-that the order in which a source is read decides what an LSTM learns.
+A small case of sequence-to-sequence learning (Sutskever, Vinyals and Le, 2014, https://arxiv.org/abs/1409.3215), on the
+words of a real text. The order is the easier one for a recurrent network: the letter that it read last is the first
+that it must give. For the same purpose section 3.3 of the paper reverses the source.
 """
 
 from __future__ import annotations
