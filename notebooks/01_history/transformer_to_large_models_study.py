@@ -4,18 +4,18 @@
 
 One thread, about 13 minutes. An interrupted study goes on where it stopped.
 
-Five small GPTs are trained on 10 characters for each parameter, each with the learning rate that
-does best for its width; the law is fitted to them. A larger one, which the law has to forecast,
-gets the learning rate that a straight line through those of the small ones gives it, checked
-against half and twice as much. Rates are chosen on the validation plays with a seed of their own,
-so that no seed is used to choose and to report. For the failure, the small ones are trained once
-more with one rate for all.
+Five small GPTs are trained on 10 characters for each parameter; the law is fitted to them. A larger
+one is what it has to forecast. First the best learning rate of each small one is found, on the
+validation plays and with a seed of its own, so that no seed is used to choose and to report. A
+straight line through these rates, on logarithmic axes, evens out the noise and gives all six sizes
+their rate; that of the larger one is checked against half and twice as much. For the failure, the
+small ones are trained once more with one rate for all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -28,11 +28,18 @@ from largemodels.models.presets import preset
 NAME = "01_history/transformer_to_large_models"
 N_LAYER, CONTEXT_LENGTH, BATCH_SIZE, VOCAB_SIZE = 2, 64, 4, 84
 TOKENS_PER_PARAMETER = 10
-HEADS = {16: 1, 24: 1, 32: 2, 40: 2, 48: 3, 80: 5}  # d_model: heads, each 16 to 24 wide
-FITTED, FORECAST = (16, 24, 32, 40, 48), 80
-KEPT = (16, 80)  # whose weights the chapter shows
-TUNING_SEED, SEEDS, MORE_SEEDS = 100, range(3), range(3, 5)
-FIRST_RATE = 0.02  # where the search starts for the smallest
+HEADS = {16: 1, 24: 1, 32: 2, 40: 2, 48: 3, 64: 4}  # d_model: heads, each 16 to 24 wide
+FITTED, FORECAST = (16, 24, 32, 40, 48), 64
+KEPT = (16, 64)  # whose weights the chapter shows
+TUNING_SEED = 100
+N_SEEDS = {16: 5, 24: 5, 32: 5, 40: 3, 48: 3, 64: 3}  # more where a run is short and noisy
+START = {
+    16: 0.02,
+    24: 0.02,
+    32: 0.02,
+    40: 0.02,
+    48: 0.01,
+}  # where the search for a rate begins
 
 
 def n_multiplied(d_model: int) -> int:
@@ -110,8 +117,12 @@ def train(part: str, d_model: int, learning_rate: float, seed: int) -> dict:
     return row
 
 
-def tuned(d_model: int, start: float) -> float:
-    """The best rate on a grid of factors of two, extended until both neighbours are worse."""
+def best_rate(d_model: int, start: float) -> float:
+    """The lowest point of a parabola through the best rate and its two neighbours.
+
+    The rates lie on a grid of factors of two, which grows until both neighbours of the best are
+    worse.
+    """
     losses: dict[float, float] = {}
 
     def loss(rate: float) -> float:
@@ -129,35 +140,37 @@ def tuned(d_model: int, start: float) -> float:
     best = start
     while (better := min((best, best / 2, best * 2), key=loss)) != best:
         best = better
-    return best
+    low, middle, high = (loss(rate) for rate in (best / 2, best, best * 2))
+    return best * 2 ** ((low - high) / (2 * (low + high - 2 * middle)))
 
 
-def by_line(rates: dict[int, float], d_model: int) -> float:
-    """The rate of a larger width: on a line through log rate and log parameters, two digits."""
-    log_n = np.log([n_multiplied(width) for width in rates])
-    line = np.polyfit(log_n, np.log(list(rates.values())), 1)
-    return float(f"{np.exp(np.polyval(line, np.log(n_multiplied(d_model)))):.1e}")
+def by_line(best: dict[int, float]) -> dict[int, float]:
+    """The rates of all widths, two digits: a straight line through log parameters and log rate."""
+    log_n = [np.log(n_multiplied(d_model)) for d_model in best]
+    line = np.polyfit(log_n, np.log(list(best.values())), 1)
+    return {
+        d_model: float(f"{np.exp(np.polyval(line, np.log(n_multiplied(d_model)))):.1e}")
+        for d_model in HEADS
+    }
 
 
-def rows(part: str, rates: dict[int, float], seeds: Iterable[int]) -> None:
+def rows(part: str, rates: dict[int, float]) -> None:
     """One row for each width and seed."""
     for d_model, rate in rates.items():
-        for seed in seeds:
+        for seed in range(N_SEEDS[d_model] if part != "check" else 1):
             study.row(train, part=part, d_model=d_model, learning_rate=rate, seed=seed)
 
 
 def main() -> None:
-    """All rows: the choice of the rates, three seeds of each size, the failure, two more seeds."""
-    rates: dict[int, float] = {}
+    """All rows: the choice of the rates, the models, the check, the failure."""
+    best: dict[int, float] = {}
     for d_model in FITTED:
-        start = list(rates.values())[-1] if rates else FIRST_RATE
-        rates[d_model] = tuned(d_model, start)
-    forecast = by_line(rates, FORECAST)
-    rows("tuned", rates | {FORECAST: forecast}, SEEDS)
-    rows("one rate", dict.fromkeys(FITTED, rates[FITTED[0]]), SEEDS)
-    rows("tuned", rates | {FORECAST: forecast}, MORE_SEEDS)
-    for rate in (forecast / 2, forecast * 2):
-        rows("check", {FORECAST: rate}, [0])
+        best[d_model] = best_rate(d_model, START[d_model])
+    rates = by_line(best)
+    rows("tuned", rates)
+    for rate in (rates[FORECAST] / 2, rates[FORECAST] * 2):
+        rows("check", {FORECAST: rate})
+    rows("one rate", dict.fromkeys(FITTED, rates[FITTED[0]]))
     study.save()
 
 
