@@ -32,7 +32,6 @@ NOT_YET_MOVED = {
     "05_project/app",
     "05_project/finetuning",
     "05_project/generation_and_analysis",
-    "05_project/pretraining",
 }
 
 ORIGIN, SUMMARY, EXERCISE_HEADING = "Where it comes from", "Summary", "Exercises"
