@@ -38,12 +38,13 @@ _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.in
     ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
 )
 _CLEARED = "() => [[], '']"
-# The conversation is sent as JSON: the server refuses objects, which Gradio could take for files. A message may come in
-# parts, and behind the inputs come the outputs, which are not sent.
-_AS_TEXT = """(message, said, ...rest) => {
+# The conversation is sent as JSON, in a hidden field: the server refuses objects, which Gradio could take for files. The
+# function is given the nine inputs and then the outputs, of which the conversation is the second. A message may come in
+# parts.
+_AS_TEXT = """(...values) => {
     const text = content => typeof content === 'string' ? content : content.map(part => part.text).join('');
-    const plain = said.map(one => ({role: one.role, content: text(one.content)}));
-    return [message, JSON.stringify(plain), ...rest.slice(0, 7)];
+    const plain = values[10].map(one => ({role: one.role, content: text(one.content)}));
+    return [values[0], JSON.stringify(plain), ...values.slice(2, 9)];
 }"""
 _FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat])
     .map(visible => ({__type__: 'update', visible}))"""
@@ -209,7 +210,8 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
             **both,
         )
         chat = _for_readers(_conversing(writer), reads, gr.Request)
-        inputs, outputs = [message, said, model, *others], [message, said, state]
+        sent = gr.Textbox(visible=False)  # what was said, as JSON
+        inputs, outputs = [message, sent, model, *others], [message, said, state]
         chatting = gr.on(
             [send.click, message.submit], chat, inputs, outputs, js=_AS_TEXT, api_name="chat", **both
         )
