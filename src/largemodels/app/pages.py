@@ -38,9 +38,9 @@ _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.in
     ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
 )
 _CLEARED = "() => [[], '']"
-# The conversation is sent as JSON, in a hidden field: the server refuses objects, which Gradio could take for files. The
-# function is given the nine inputs and then the outputs, of which the conversation is the second. A message may come in
-# parts.
+# The conversation is sent as JSON, in a hidden field: the server refuses objects, which Gradio could take for files.
+# The function is given the nine inputs and then the outputs, of which the conversation is the second. A message may
+# come in parts.
 _AS_TEXT = """(...values) => {
     const text = content => typeof content === 'string' ? content : content.map(part => part.text).join('');
     const plain = values[10].map(one => ({role: one.role, content: text(one.content)}));
