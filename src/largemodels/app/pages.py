@@ -38,17 +38,16 @@ _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.in
     ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
 )
 _CLEARED = "() => [[], '']"
-# The conversation is sent as JSON, in a hidden field: the server refuses objects, which Gradio could take for files.
-# The function is given the nine inputs and then the outputs, of which the conversation is the second. A message may
-# come in parts.
+# The conversation, the last input, is sent as JSON in place of the second, a hidden field: the server refuses objects,
+# which Gradio could take for files. A message may come in parts.
 _AS_TEXT = """(...values) => {
     const text = content => typeof content === 'string' ? content : content.map(part => part.text).join('');
-    const plain = values[10].map(one => ({role: one.role, content: text(one.content)}));
-    return [values[0], JSON.stringify(plain), ...values.slice(2, 9)];
+    const plain = values.pop().map(one => ({role: one.role, content: text(one.content)}));
+    return [values[0], JSON.stringify(plain), ...values.slice(2), null];
 }"""
 _FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat])
     .map(visible => ({__type__: 'update', visible}))"""
-_N_VALUES = (8, 9)  # that the page sends with a beginning, and with a message
+_N_VALUES = (8, 10)  # that the page sends with a beginning, and with a message
 _PATIENCE = 5.0  # seconds within which a client has to fetch what it asked for
 
 
@@ -110,7 +109,7 @@ def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str],
 
     def converse(message: Any, said: Any, *wishes: Any) -> Generator[tuple[Any, Any, str], None, None]:
         field: Any = ""  # emptied once: the user may already be typing the next message
-        with closing(writer.chat(message, said, *wishes)) as written:
+        with closing(writer.chat(message, said, *wishes[:-1])) as written:
             for answer, state in written:
                 if not answer and not state.endswith("…"):  # refused, or nothing was written
                     yield unchanged, unchanged, state
@@ -211,7 +210,7 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
         )
         chat = _for_readers(_conversing(writer), reads, gr.Request)
         sent = gr.Textbox(visible=False)  # what was said, as JSON
-        inputs, outputs = [message, sent, model, *others], [message, said, state]
+        inputs, outputs = [message, sent, model, *others, said], [message, said, state]
         chatting = gr.on(
             [send.click, message.submit], chat, inputs, outputs, js=_AS_TEXT, api_name="chat", **both
         )
