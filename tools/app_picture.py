@@ -71,7 +71,7 @@ def main() -> None:
 
     writer = Writer({"smollm2": load_smollm2()}, AppConfig())
     with serving(writer) as address, sync_playwright() as playwright:
-        page = launch(playwright).new_page(viewport={"width": 1280, "height": 760})
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 820})
         page.goto(address)
         for number, message in enumerate(MESSAGES, start=1):
             say(page, message, tokens=60, seed=SEED_OF_PICTURE)
