@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "_static" / "app.png"
 PROMPT, TEXT, STATE, SEED = (f"#{name} :is(textarea, input)" for name in ("prompt", "text", "state", "seed"))
 ANSWERS = "#said .bot.message"
-MESSAGES, SEED_OF_PICTURE = ("What is the capital of France?", "What can I see there in one day?"), 0
+MESSAGES, SEED_OF_PICTURE = ("What is the capital of France?", "Give me three ideas for a rainy Sunday."), 0
 
 
 def begin(page: Page, prompt: str, *, tokens: int = 200, seed: int | None = None) -> None:
@@ -74,7 +74,7 @@ def main() -> None:
         page = launch(playwright).new_page(viewport={"width": 1280, "height": 820})
         page.goto(address)
         for number, message in enumerate(MESSAGES, start=1):
-            say(page, message, tokens=60, seed=SEED_OF_PICTURE)
+            say(page, message, tokens=90, seed=SEED_OF_PICTURE)
             page.wait_for_function("n => document.querySelectorAll('#said .bot').length >= n", arg=number)
             finished(page)
         picture(page, PICTURE)
