@@ -74,6 +74,7 @@ def main() -> None:
         page = launch(playwright).new_page(viewport={"width": 1280, "height": 820})
         page.goto(address)
         for number, message in enumerate(MESSAGES, start=1):
+            page.locator(STATE).evaluate("field => field.value = ''")  # "Done" of the message before
             say(page, message, tokens=90, seed=SEED_OF_PICTURE)
             page.wait_for_function("n => document.querySelectorAll('#said .bot').length >= n", arg=number)
             finished(page)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
+from html import escape
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,11 @@ _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.in
 )
 _CLEARED = "() => [[], '']"
 # The conversation, the last input, is sent as JSON in place of the second, a hidden field: the server refuses objects,
-# which Gradio could take for files. A message may come in parts.
+# which Gradio could take for files. A message may come in parts, and is shown as HTML, in which markup is escaped.
 _AS_TEXT = """(...values) => {
     const text = content => typeof content === 'string' ? content : content.map(part => part.text).join('');
-    const plain = values.pop().map(one => ({role: one.role, content: text(one.content)}));
+    const unescaped = content => content.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
+    const plain = values.pop().map(one => ({role: one.role, content: unescaped(text(one.content))}));
     return [values[0], JSON.stringify(plain), ...values.slice(2), null];
 }"""
 _FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat])
@@ -115,7 +117,14 @@ def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str],
                     yield unchanged, unchanged, state
                     continue
                 now = [{"role": "user", "content": message}, {"role": "assistant", "content": answer}]
-                yield field, [*messages(said), *now], state
+                yield (
+                    field,
+                    [
+                        one | {"content": escape(one["content"], quote=False)}
+                        for one in [*messages(said), *now]
+                    ],
+                    state,
+                )
                 field = unchanged
 
     return converse
