@@ -2,7 +2,7 @@
 
     make study NAME=01_history/alexnet_to_resnet
 
-One thread, about 20 minutes. Networks of 3 × 3 convolutions with 16 channels learn handwritten
+One thread, about 15 minutes. Networks of 3 × 3 convolutions with 16 channels learn handwritten
 digits; what differs is the depth, the strength of the shortcut (1: residual, 0: plain), whether
 there is batch normalisation, and the random numbers that the filters start from. Each kind of
 network gets the same three learning rates, judged on the validation digits by a seed that is not
@@ -33,11 +33,9 @@ RESIDUAL = PLAIN | {"shortcut": 1.0}
 CHANGED = (
     PLAIN | {"start": "mirrored"},
     PLAIN | {"shortcut": 0.5},
-    PLAIN | {"shortcut": 0.75},
     PLAIN | {"norm": False},
     RESIDUAL | {"norm": False},
     PLAIN | {"norm": False, "start": "mirrored"},
-    PLAIN | {"norm": False, "start": "identity"},
 )
 
 
@@ -81,10 +79,6 @@ class Network(nn.Module):
         self.head = nn.Linear(CHANNELS, 10)
         if start == "mirrored":
             mirror(self)
-        if start == "identity":
-            for block in self.blocks:
-                nn.init.dirac_(block.first.conv.weight)
-                nn.init.dirac_(block.second.conv.weight)
 
     def features(self, pictures: Tensor) -> Tensor:
         """``(batch, 1, height, width)`` to ``(batch, channels, height, width)``."""
@@ -210,8 +204,8 @@ def tune(study: lm.studies.Study, depth: int, kind: dict[str, Any], steps: int) 
 def report(
     study: lm.studies.Study, depth: int, kind: dict[str, Any], steps: int, rate: float
 ) -> None:
-    """Train with each seed that is reported."""
-    for seed in SEEDS:
+    """Train with each seed that is reported: three without norms, five otherwise."""
+    for seed in SEEDS if kind["norm"] else SEEDS[:3]:
         study.row(train, depth=depth, **kind, learning_rate=rate, steps=steps, seed=seed)
 
 
@@ -219,12 +213,12 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("01_history/alexnet_to_resnet")
     best = {}
-    for depth in (50, 10, 30):
+    for index, kind in enumerate((PLAIN, RESIDUAL, *CHANGED)):
+        best[index] = tune(study, 50, kind, STEPS)
+        report(study, 50, kind, STEPS, best[index])
+    for depth in (10, 30):
         for kind in (PLAIN, RESIDUAL):
-            best[depth, kind["shortcut"]] = tune(study, depth, kind, STEPS)
-            report(study, depth, kind, STEPS, best[depth, kind["shortcut"]])
-    for kind in CHANGED:
-        report(study, 50, kind, STEPS, tune(study, 50, kind, STEPS))
+            report(study, depth, kind, STEPS, tune(study, depth, kind, STEPS))
     # Does the deepest plain network only need more time? The learning rate stays as it was chosen.
-    report(study, 50, PLAIN, 3 * STEPS, best[50, 0.0])
+    report(study, 50, PLAIN, 3 * STEPS, best[0])
     study.save()
