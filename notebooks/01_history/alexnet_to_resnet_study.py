@@ -2,7 +2,7 @@
 
     make study NAME=01_history/alexnet_to_resnet
 
-One thread, about 15 minutes. Networks of 3 × 3 convolutions with 16 channels learn handwritten
+One thread, about 20 minutes. Networks of 3 × 3 convolutions with 16 channels learn handwritten
 digits; what differs is the depth, the strength of the shortcut (1: residual, 0: plain), whether
 there is batch normalisation, and the random numbers that the filters start from. Each kind of
 network gets the same three learning rates, judged on the validation digits by a seed that is not
