@@ -28,7 +28,6 @@ TEMPLATE_EXERCISES = range(1, 7)
 
 # Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
 NOT_YET_MOVED = {
-    "01_history/alexnet_to_resnet",
     "05_project/finetuning",
     "05_project/generation_and_analysis",
 }
