@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
     from .kept import Weights
 
 TIMED = ("seconds", "core_seconds")  # columns that are timings
-Value = TypeVar("Value")
 
 
 class StudyError(RuntimeError):
     """A study is missing or was computed by different code; the message says what to do."""
 
 
-def best_inside(ladder: Sequence[Value], first: Iterable[Value], score: Callable[[Value], Any]) -> Value:
+def best_inside(ladder: Sequence[float], first: Iterable[float], score: Callable[[float], Any]) -> float:
     """The value with the lowest score, after both its neighbours on a ladder have been tried.
 
     A best learning rate at the edge of those that were tried says only that too few were tried. So as long as a
