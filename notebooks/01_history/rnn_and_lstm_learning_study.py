@@ -22,7 +22,7 @@ from largemodels.data.copying import copy_batches, copy_vocab_size
 from largemodels.models.presets import preset
 
 GAPS = (8, 32)  # over which learning is timed
-RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 FIRST = (1e-3, 3e-3, 1e-2)  # with which every search begins
 TRIAL_SEEDS = (101, 102)
 TEST_SEEDS = (1, 2, 3, 4, 5)
