@@ -79,8 +79,8 @@ def cover(found: dict[str, Chapter], files: dict[str, str]) -> str:
         found: all chapters.
         files: of their pictures, as seen from the page that includes this.
     """
-    cards = [_card(one, files, one.question) for one in shown(found)]
-    return _grid(cards, "1 1 2 2") if cards else ""
+    cards = [_card(one, files, "chapter-card", one.question) for one in shown(found)]
+    return gallery.grid(cards, "1 1 2 2") if cards else ""
 
 
 def table_of_contents(
@@ -96,8 +96,10 @@ def table_of_contents(
     text, to_come = [], []
     for title, page, question, names in parts:
         link = f"[{title}](/book/parts/{page}.md)"
-        if cards := [_card(found[name], files) for name in names if name in found]:
-            text += [f"### {link}", question, _grid(cards, "2 3 3 4")]
+        if cards := [
+            _card(found[name], files, "chapter-card chapter-tile") for name in names if name in found
+        ]:
+            text += [f"### {link}", question, gallery.grid(cards, "2 3 3 4")]
         else:
             to_come.append(f"| {link} | {pages.in_cell(question)} |")
     if to_come:
@@ -122,19 +124,8 @@ def order(found: dict[str, Chapter]) -> str:
     return pages.table(["chapter", "builds on", "reading:", "exercises:", "running:"], rows) + "\n"
 
 
-def _grid(cards: list[str], columns: str) -> str:
-    return "\n\n".join([f":::::{{grid}} {columns}\n:gutter: 3", *cards, ":::::"])
-
-
-def _card(one: Chapter, files: dict[str, str], text: str = "") -> str:
-    options = [f":link: /notebooks/{one.name}", ":link-type: doc", f":link-alt: {gallery.quoted(one.title)}"]
-    options += [":class-card: chapter-card" + ("" if text else " chapter-tile")]
-    if one.picture and one.name in files:
-        options += [
-            f":img-top: {files[one.name]}",
-            f":img-alt: {gallery.quoted(one.picture.alt or one.title)}",
-        ]
-    return "\n".join([f"::::{{grid-item-card}} {one.title}", *options, "", text, "::::"])
+def _card(one: Chapter, files: dict[str, str], look: str, *lines: str) -> str:
+    return gallery.card(one.name, one.title, one.picture, files.get(one.name, ""), list(lines), look)
 
 
 def for_readme(root: Path = notebooks.ROOT) -> dict[str, bytes]:

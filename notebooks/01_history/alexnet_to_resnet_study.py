@@ -24,8 +24,7 @@ from largemodels.data.batches import shuffled
 
 CHANNELS, BATCH_SIZE, STEPS = 16, 32, 300
 LEARNING_RATES = (1e-3, 3e-3, 1e-2)
-# Tried one after the other while the best rate is the lowest or the highest.
-LOWER, HIGHER = (3e-4, 1e-4, 3e-5), (3e-2, 1e-1, 3e-1)
+LADDER = (3e-5, 1e-4, 3e-4, *LEARNING_RATES, 3e-2, 1e-1, 3e-1)
 SEEDS, TUNING_SEED = range(5), 100
 PLAIN = {"shortcut": 0.0, "norm": True, "start": "random"}
 RESIDUAL = PLAIN | {"shortcut": 1.0}
@@ -182,23 +181,13 @@ def train(
 
 def tune(study: lm.studies.Study, depth: int, kind: dict[str, Any], steps: int) -> float:
     """The best learning rate on validation digits, inside the rates that were tried."""
-    tried: dict[float, tuple[float, float]] = {}
-    waiting = list(LEARNING_RATES)
-    while waiting:
-        for rate in waiting:
-            row = study.row(
-                train,
-                depth=depth,
-                **kind,
-                learning_rate=rate,
-                steps=steps,
-                seed=TUNING_SEED,
-            )
-            tried[rate] = (row["validation_error"], row["validation_loss"])
-        best = min(tried, key=tried.__getitem__)
-        more = LOWER if best == min(tried) else HIGHER if best == max(tried) else ()
-        waiting = [rate for rate in more if rate not in tried][:1]
-    return best
+
+    def score(rate: float) -> tuple[float, float]:
+        setting = dict(depth=depth, **kind, learning_rate=rate, steps=steps)
+        row = study.row(train, **setting, seed=TUNING_SEED)
+        return row["validation_error"], row["validation_loss"]
+
+    return lm.studies.best_inside(LADDER, LEARNING_RATES, score)
 
 
 def report(

@@ -19,7 +19,6 @@ scores, or by positions squeezed into the range of the training.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 
@@ -174,30 +173,6 @@ def answers(
     return model.head(h).argmax(dim=-1), torch.stack(sizes)
 
 
-def best_rate(
-    study: lm.studies.Study,
-    compute: Callable[..., dict],
-    phase: str,
-    first: tuple[float, ...],
-    rank: Callable[[list[dict]], tuple[float, ...]],
-    **key: str | int,
-) -> float:
-    """The rate that ranks lowest; rates are added until those on both its sides were tried."""
-    tried: dict[float, tuple[float, ...]] = {}
-    wanted = list(first)
-    while wanted:
-        for rate in wanted:
-            tried[rate] = rank(
-                [
-                    study.row(compute, phase=phase, **key, rate=rate, seed=seed)
-                    for seed in TRIAL_SEEDS
-                ]
-            )
-        best = RATES.index(min(tried, key=tried.__getitem__))
-        wanted = [rate for rate in RATES[max(0, best - 1) : best + 2] if rate not in tried]
-    return RATES[best]
-
-
 def far(rows: list[dict]) -> tuple[float, ...]:
     """Most networks right over gaps up to that of the training; then most symbols over longer."""
     short = [str(gap) for gap in OTHER_GAPS if gap <= TRAINED_OVER]
@@ -206,11 +181,21 @@ def far(rows: list[dict]) -> tuple[float, ...]:
     return -right, -sum(row[gap] for row in rows for gap in long)
 
 
+def best_rate(study: lm.studies.Study, model: str) -> float:
+    """The rate with which a network copies best."""
+
+    def score(rate: float) -> tuple[float, ...]:
+        trial = dict(phase="longer trial", model=model, rate=rate)
+        return far([study.row(longer, **trial, seed=seed) for seed in TRIAL_SEEDS])
+
+    return lm.studies.best_inside(RATES, FIRST[model], score)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("01_history/rnn_and_lstm_copy")
-    for model, first in FIRST.items():
-        best = best_rate(study, longer, "longer trial", first, far, model=model)
+    for model in FIRST:
+        best = best_rate(study, model)
         for seed in TEST_SEEDS:
             study.row(longer, phase="longer", model=model, rate=best, seed=seed)
     study.save()

@@ -165,20 +165,13 @@ def fast(rows: list[dict]) -> tuple[float, ...]:
 
 
 def best_rate(study: lm.studies.Study, model: str) -> float:
-    """The rate that ranks lowest; rates are added until those on both its sides were tried."""
-    tried: dict[float, tuple[float, ...]] = {}
-    wanted = list(FIRST)
-    while wanted:
-        for rate in wanted:
-            tried[rate] = fast(
-                [
-                    study.row(learn, phase="learn trial", model=model, rate=rate, seed=seed)
-                    for seed in TRIAL_SEEDS
-                ]
-            )
-        best = RATES.index(min(tried, key=tried.__getitem__))
-        wanted = [rate for rate in RATES[max(0, best - 1) : best + 2] if rate not in tried]
-    return RATES[best]
+    """The rate with which a network learns fastest."""
+
+    def score(rate: float) -> tuple[float, ...]:
+        trial = dict(phase="learn trial", model=model, rate=rate)
+        return fast([study.row(learn, **trial, seed=seed) for seed in TRIAL_SEEDS])
+
+    return lm.studies.best_inside(RATES, FIRST, score)
 
 
 if __name__ == "__main__":
@@ -191,6 +184,7 @@ if __name__ == "__main__":
         for seed in TEST_SEEDS:
             study.row(gradient, phase="gradient", model=model, seed=seed)
     small = "RNN, orthogonal start, small inputs"
+
     best = best_rate(study, small)
     for seed in TEST_SEEDS:
         study.row(learn, phase="learn", model=small, rate=best, seed=seed)

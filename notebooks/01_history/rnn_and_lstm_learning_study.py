@@ -107,30 +107,6 @@ def train(phase: str, model: str, gap: int, rate: float, seed: int) -> dict:
     return row
 
 
-def best_rate(
-    study: lm.studies.Study,
-    compute: Callable[..., dict],
-    phase: str,
-    first: tuple[float, ...],
-    rank: Callable[[list[dict]], tuple[float, ...]],
-    **key: str | int,
-) -> float:
-    """The rate that ranks lowest; rates are added until those on both its sides were tried."""
-    tried: dict[float, tuple[float, ...]] = {}
-    wanted = list(first)
-    while wanted:
-        for rate in wanted:
-            tried[rate] = rank(
-                [
-                    study.row(compute, phase=phase, **key, rate=rate, seed=seed)
-                    for seed in TRIAL_SEEDS
-                ]
-            )
-        best = RATES.index(min(tried, key=tried.__getitem__))
-        wanted = [rate for rate in RATES[max(0, best - 1) : best + 2] if rate not in tried]
-    return RATES[best]
-
-
 def fast(rows: list[dict]) -> tuple[float, ...]:
     """Most seeds that solve the task; then the fewest steps; then the lowest loss."""
     solved = sum(row["solved"] for row in rows)
@@ -138,12 +114,22 @@ def fast(rows: list[dict]) -> tuple[float, ...]:
     return -solved, steps, loss
 
 
+def best_rate(study: lm.studies.Study, model: str, gap: int) -> float:
+    """The rate with which a network learns a gap fastest."""
+
+    def score(rate: float) -> tuple[float, ...]:
+        trial = dict(phase="trial", model=model, gap=gap, rate=rate)
+        return fast([study.row(train, **trial, seed=seed) for seed in TRIAL_SEEDS])
+
+    return lm.studies.best_inside(RATES, FIRST, score)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("01_history/rnn_and_lstm_learning")
     for model in MODELS:
         for gap in GAPS[:1] if model in SLOW else GAPS:
-            best = best_rate(study, train, "trial", FIRST, fast, model=model, gap=gap)
+            best = best_rate(study, model, gap)
             for seed in TEST_SEEDS:
                 study.row(train, phase="test", model=model, gap=gap, rate=best, seed=seed)
     study.save()

@@ -109,22 +109,22 @@ def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str],
     """The writer's chat, with what the page shows: the message field, the conversation, and the status."""
     unchanged = gradio().skip()
 
+    def safe(content: str) -> str:
+        return escape(content, quote=False)
+
     def converse(message: Any, said: Any, *wishes: Any) -> Generator[tuple[Any, Any, str], None, None]:
+        """The answer as it grows; a message that is refused stays in its field."""
         field: Any = ""  # emptied once: the user may already be typing the next message
+        before: list[dict[str, str]] | None = None
         with closing(writer.chat(message, said, *wishes[:-1])) as written:
             for answer, state in written:
                 if not answer and not state.endswith("…"):  # refused, or nothing was written
                     yield unchanged, unchanged, state
                     continue
-                now = [{"role": "user", "content": message}, {"role": "assistant", "content": answer}]
-                yield (
-                    field,
-                    [
-                        one | {"content": escape(one["content"], quote=False)}
-                        for one in [*messages(said), *now]
-                    ],
-                    state,
-                )
+                if before is None:
+                    asked = [*messages(said), {"role": "user", "content": message}]
+                    before = [one | {"content": safe(one["content"])} for one in asked]
+                yield field, [*before, {"role": "assistant", "content": safe(answer)}], state
                 field = unchanged
 
     return converse
