@@ -2,7 +2,7 @@
 
     make study NAME=05_project/pretraining_counts
 
-One thread, about 4 minutes. It needs the weights that the study `pretraining_longer` has kept.
+One thread, about 6 minutes. It needs the weights that the study `pretraining_longer` has kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ SIZES = dict(n_layer=2, n_head=4, d_model=64, context_length=64)  # the chapter'
 BATCH_SIZE, ORDER, FOLDS = 16, 7, 5
 STEPS_ALONE, RATE_ALONE = 1_800, 2e-2  # the best of five, in the study `pretraining`
 STEPS_WEIGHTS, RATE_WEIGHTS = 100, 5e-2
+VOCAB_SIZE, ORDER_OF_PAIRS = (
+    2_048,
+    4,
+)  # of the byte pairs: the better of the study `pretraining_longer`
+RECENT = (32, 64, 128, 256, 512, 1_024, 2_048)  # tokens that a cache of recent ones holds
 N_TEXTS, N_NEW, TEMPERATURE = 100, 300, 0.6
 N_WORDS = 120  # of each text, when its longest copy is sought
 SPEAKER = re.compile(r"^([A-Z][A-Z ]+)\.$", re.MULTILINE)
@@ -52,9 +57,7 @@ def recipe(steps: int, learning_rate: float) -> lm.TrainingConfig:
     )
 
 
-def weights_of_orders(
-    encoded: dict[str, Tensor], ngram: lm.NGram, seed: int
-) -> list[float]:
+def weights_of_orders(train: Tensor, ngram: lm.NGram, seed: int) -> list[float]:
     """Constant weights, found on the folds: a GPT beside counts whose network is all zeros."""
     network = lm.GPT(
         lm.GPTConfig(ngram.vocab_size, context_length=64, n_layer=1, n_head=1, d_model=2)
@@ -64,7 +67,7 @@ def weights_of_orders(
         weight.requires_grad_(weight is model.gate.bias)
         if weight is not model.gate.bias:
             nn.init.zeros_(weight)
-    held_out = lm.HeldOut(ngram, encoded["train"], FOLDS)
+    held_out = lm.HeldOut(ngram, train, FOLDS)
     windows = lm.batches(held_out.positions, BATCH_SIZE, SIZES["context_length"], seed)
     lm.train(model, held_out.batches(windows), recipe(STEPS_WEIGHTS, RATE_WEIGHTS))
     return model.gate.bias.tolist()
@@ -74,7 +77,7 @@ def weighted_log_probs(ngram: lm.NGram, tokens: Tensor, weights: list[float]) ->
     """Of each token after the first ones, from all tokens before it: `(time - order + 1,)`."""
     before = tokens.unfold(0, ngram.order, 1)  # (time - order + 1, order), the target last
     found = []
-    for some in before.split(10_000):
+    for some in before.split(2_000):
         by_order = torch.from_numpy(ngram.log_probs_by_order(some[:, :-1].numpy())).float()
         log_p = (torch.tensor(weights)[:, None] * by_order).sum(dim=1).log_softmax(-1)
         found.append(log_p.gather(1, some[:, -1:])[:, 0])
@@ -85,10 +88,60 @@ def constant_weights(model: str, seed: int) -> dict[str, Any]:
     """Orders weighed by constants; losses in nats a character."""
     encoded, ngram, _ = prepared()
     began = time.process_time()
-    weights = weights_of_orders(encoded, ngram, seed)
+    weights = weights_of_orders(encoded["train"], ngram, seed)
     row: dict[str, Any] = {"weights": weights, "core_seconds": time.process_time() - began}
     for part in ("validation", "test"):
         row[f"{part}_loss"] = -weighted_log_probs(ngram, encoded[part], weights).mean()
+    return row
+
+
+def recent_share(tokens: np.ndarray, n_recent: int) -> np.ndarray:
+    """How much of the last `n_recent` tokens, or of all if there are fewer, each token was."""
+    found = np.zeros(len(tokens))
+    for back in range(1, n_recent + 1):
+        found[back:] += tokens[back:] == tokens[:-back]
+    return found / np.arange(len(tokens)).clip(1, n_recent)
+
+
+def counts_of_pairs(model: str, seed: int) -> dict[str, Any]:
+    """Byte pairs counted: plain and weighted, without and with a cache; in nats a character.
+
+    The cache holds 128 tokens, as many as the GPT of the longer run sees, or as many as is best.
+    """
+    parts = texts()
+    tokenizer = lm.ByteBPE.train(parts["train"], VOCAB_SIZE)
+    encoded = {part: tokenizer.encode(text) for part, text in parts.items()}
+    ngram = lm.NGram(ORDER_OF_PAIRS, VOCAB_SIZE).fit(encoded["train"].numpy())
+    weights = weights_of_orders(encoded["train"], ngram, seed)
+    log_probs, shares = {}, {}
+    for part in ("validation", "test"):
+        tokens = encoded[part].numpy()
+        log_probs["plain", part] = ngram.log_probs(tokens)[ORDER_OF_PAIRS - 1 :]
+        log_probs["weighted", part] = weighted_log_probs(ngram, encoded[part], weights)
+        for n_recent in RECENT:
+            found = recent_share(tokens, n_recent)
+            shares[n_recent, part] = found[ORDER_OF_PAIRS - 1 :]
+
+    def loss(counts: str, part: str, n_recent: int, cached: float) -> float:
+        p = (1 - cached) * np.exp(log_probs[counts, part]) + cached * shares[n_recent, part]
+        return float(-np.log(p).sum() / len(parts[part]))
+
+    row: dict[str, Any] = {"weights": weights}
+    for counts in ("plain", "weighted"):
+        tried = [
+            (loss(counts, "validation", n_recent, cached), n_recent, cached)
+            for n_recent in RECENT
+            for cached in np.linspace(0, 0.3, 31).tolist()
+        ]
+        for name, some in (
+            ("", [one for one in tried if one[2] == 0]),
+            ("_cache_128", [one for one in tried if one[1] == 128]),
+            ("_cache", tried),
+        ):
+            _, n_recent, cached = min(some)
+            row[f"{counts}{name}_test_loss"] = loss(counts, "test", n_recent, cached)
+            row[f"{counts}{name}_validation_loss"] = min(some)[0]
+            row[f"{counts}{name}_chosen"] = [n_recent, cached]
     return row
 
 
@@ -113,7 +166,7 @@ def mixed(model: str, seed: int) -> dict[str, Any]:
     gpt = lm.GPT(lm.GPTConfig(vocab_size=vocab_size, **SIZES))
     windows = lm.batches(encoded["train"], BATCH_SIZE, SIZES["context_length"], seed)
     lm.train(gpt, windows, recipe(STEPS_ALONE, RATE_ALONE))
-    weights = weights_of_orders(encoded, ngram, seed)
+    weights = weights_of_orders(encoded["train"], ngram, seed)
     skipped = gpt.context_length // 2 + 1  # tokens that the GPT has not been asked for
     log_probs: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
     for part in ("validation", "test"):
@@ -204,6 +257,8 @@ if __name__ == "__main__":
         study.row(written, model=model, seed=0)
     for seed in range(3):
         study.row(constant_weights, model="constant weights", seed=seed)
+    for seed in range(3):
+        study.row(counts_of_pairs, model="counts of byte pairs", seed=seed)
     for seed in range(3):
         study.row(mixed, model="mixture", seed=seed)
     study.save()
