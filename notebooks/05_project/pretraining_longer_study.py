@@ -116,13 +116,9 @@ def longer(
     def evaluate() -> dict[str, Any]:
         nonlocal spent
         began = time.process_time()
-        generator = torch.Generator().manual_seed(seed)
-        sample = lm.generate(
-            gpt, tokenizer.encode("\n\n")[None], 60, 0.8, generator=generator
-        )[0]
         found = {
             "part_loss": loss("part"),
-            "sample": tokenizer.decode(sample).strip(),
+            "sample": sample(gpt, tokenizer, seed),
             "core": began - spent,
         }
         spent += time.process_time() - began
@@ -156,6 +152,15 @@ def longer(
     }
     shutil.rmtree(CHECKPOINT)
     return row
+
+
+def sample(gpt: lm.GPT, tokenizer: lm.Tokenizer, seed: int) -> str:
+    """A short text that the model has written."""
+    generator = torch.Generator().manual_seed(seed)
+    written = lm.generate(
+        gpt, tokenizer.encode("\n\n")[None], 60, 0.8, generator=generator
+    )[0]
+    return tokenizer.decode(written).strip()
 
 
 @torch.no_grad()
