@@ -71,14 +71,15 @@ def main() -> None:
 
     writer = Writer({"smollm2": load_smollm2()}, AppConfig())
     with serving(writer) as address, sync_playwright() as playwright:
-        # Without the status, which tells how busy the machine was.
-        page = launch(playwright).new_page(viewport={"width": 1280, "height": 652})
+        page = launch(playwright).new_page(viewport={"width": 1280, "height": 790})
         page.goto(address)
         for number, message in enumerate(MESSAGES, start=1):
             page.locator(STATE).evaluate("field => field.value = ''")  # "Done" of the message before
             say(page, message, tokens=90, seed=SEED_OF_PICTURE)
             page.wait_for_function("n => document.querySelectorAll('#said .bot').length >= n", arg=number)
             finished(page)
+        # Without the status, which tells how busy the machine was.
+        page.locator(STATE).evaluate("field => field.value = ''")
         picture(page, PICTURE)
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size / 1e3:.0f} kB")
 

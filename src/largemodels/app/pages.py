@@ -47,7 +47,7 @@ _AS_TEXT = """(...values) => {
     const plain = values.pop().map(one => ({role: one.role, content: unescaped(text(one.content))}));
     return [values[0], JSON.stringify(plain), ...values.slice(2), null];
 }"""
-_FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat])
+_FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat, !chat, chat, !chat])
     .map(visible => ({__type__: 'update', visible}))"""
 _N_VALUES = (8, 10)  # that the page sends with a beginning, and with a message
 _PATIENCE = 5.0  # seconds within which a client has to fetch what it asked for
@@ -105,6 +105,18 @@ def _for_readers(
     return write
 
 
+def _continuing(writer: Writer) -> Callable[..., Generator[tuple[Any, str], None, None]]:
+    """The writer's texts, with what the page shows; a request that is refused leaves the text there as it is."""
+    unchanged = gradio().skip()
+
+    def proceed(*wishes: Any) -> Generator[tuple[Any, str], None, None]:
+        with closing(writer.write(*wishes)) as written:
+            for text, state in written:
+                yield text or unchanged, state  # a text that is written holds its prompt
+
+    return proceed
+
+
 def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str], None, None]]:
     """The writer's chat, with what the page shows: the message field, the conversation, and the status."""
     unchanged = gradio().skip()
@@ -130,39 +142,34 @@ def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str],
     return converse
 
 
-def _continuation_form(gr: ModuleType) -> tuple[Any, Any, Any, Any]:
-    """Fields and buttons for a model that continues texts: beginning, Write, Stop, text."""
+def _beginning(gr: ModuleType) -> Any:
+    """The field for a model that continues texts."""
     gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
-    prompt = gr.Textbox(label="Beginning", lines=3, max_lines=8, elem_id="prompt")
-    with gr.Row():
-        go = gr.Button("Write", variant="primary")
-        stop = gr.Button("Stop")
-    return (
-        prompt,
-        go,
-        stop,
-        gr.Textbox(label="Text", lines=12, max_lines=24, interactive=False, elem_id="text"),
-    )
+    return gr.Textbox(label="Beginning", lines=3, max_lines=8, placeholder="ROMEO:", elem_id="prompt")
 
 
-def _chat_form(gr: ModuleType) -> tuple[Any, Any, Any, Any, Any]:
-    """Fields and buttons for a model that answers: conversation, message, Send, Stop, Clear."""
+def _conversation(gr: ModuleType) -> tuple[Any, Any]:
+    """The fields for a model that answers: conversation, message."""
     gr.Markdown("# A conversation\nThe model answers, one token at a time. A small one is often wrong.")
     # As plain text: Markdown could name pictures elsewhere.
     said = gr.Chatbot(
         label="Conversation",
+        placeholder="Ask: What is the capital of France?",
         height=380,
         elem_id="said",
         render_markdown=False,
         buttons=[],
         feedback_options=None,
     )
-    message = gr.Textbox(label="Message", lines=1, max_lines=6, elem_id="message")
-    with gr.Row():
-        send = gr.Button("Send", variant="primary")
-        stop = gr.Button("Stop")
-        clear = gr.Button("Clear")
-    return said, message, send, stop, clear
+    return said, gr.Textbox(label="Message", lines=1, max_lines=6, autofocus=True, elem_id="message")
+
+
+def _buttons(gr: ModuleType, first: str, *others: str) -> list[Any]:
+    """In one row, also on a phone."""
+    return [
+        gr.Button(first, variant="primary", min_width=80),
+        *(gr.Button(name, min_width=80) for name in others),
+    ]
 
 
 def _options(gr: ModuleType, writer: Writer) -> tuple[Any, list[Any]]:
@@ -195,10 +202,17 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 with gr.Column(visible=not chat_first) as continuing:
-                    prompt, go, stop, text = _continuation_form(gr)
+                    prompt = _beginning(gr)
                 with gr.Column(visible=chat_first) as conversing:
-                    said, message, send, halt, clear = _chat_form(gr)
+                    said, message = _conversation(gr)
+                # Above the buttons: on a phone, what is below them is out of sight.
                 state = gr.Textbox(label="Status", lines=2, interactive=False, elem_id="state")
+                with gr.Row(visible=not chat_first) as to_continue:
+                    go, stop = _buttons(gr, "Write", "Stop")
+                with gr.Row(visible=chat_first) as to_converse:
+                    send, halt, clear = _buttons(gr, "Send", "Stop", "Clear")
+                with gr.Column(visible=not chat_first) as continued:
+                    text = gr.Textbox(label="Text", lines=12, max_lines=24, interactive=False, elem_id="text")
             with gr.Column(scale=1, min_width=280):
                 model, others = _options(gr, writer)
         # These two come first: the server tells functions by their number.
@@ -208,7 +222,7 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
             show_progress="minimal",
             preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
         )
-        write = _for_readers(writer.write, reads, gr.Request)
+        write = _for_readers(_continuing(writer), reads, gr.Request)
         writing = gr.on(
             [go.click, prompt.submit],
             write,
@@ -230,8 +244,9 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
         clear.click(None, None, [said, state], js=_CLEARED, cancels=[chatting], **unseen)
         choice, *filters = others[:4]
         choice.change(None, choice, filters, js=_VISIBLE, **unseen)
+        by_form = [continuing, conversing, to_continue, to_converse, continued]
         forms = _FORMS % json.dumps(answering)
-        model.change(None, model, [continuing, conversing], js=forms, **unseen)
+        model.change(None, model, by_form, js=forms, **unseen)
     blocks.queue(max_size=config.waiting)
     return blocks
 

@@ -185,6 +185,16 @@ def test_what_is_said_is_no_markup(visit: Page) -> None:
     assert visit.evaluate("window.hacked") is None and visit.locator("#said img").count() == 0
 
 
+def test_on_a_phone_the_status_and_the_buttons_are_in_sight(visit: Page) -> None:
+    visit.set_viewport_size(checks.PHONE)
+    send = visit.get_by_role("button", name="Send").bounding_box()
+    stop = visit.get_by_role("button", name="Stop").bounding_box()
+    status = visit.locator("#state").bounding_box()
+    assert send and stop and status
+    assert send["y"] == stop["y"] and status["y"] + status["height"] <= send["y"]
+    assert send["y"] + send["height"] <= checks.PHONE["height"]
+
+
 def test_the_form_follows_the_model(visit: Page) -> None:
     visit.get_by_label("Model").click()
     visit.get_by_role("option", name="trained").click()

@@ -263,6 +263,16 @@ def test_empty_and_over_long_prompts_are_answered(new_page) -> None:
     assert text(visit) == ""
 
 
+def test_a_refused_prompt_leaves_the_text_there(new_page) -> None:
+    visit = new_page()
+    begin(visit, "ROMEO:", tokens=5, seed=5)
+    assert until(lambda: state(visit).startswith("Done"))
+    written = text(visit)
+    begin(visit, "")
+    assert until(lambda: "The prompt is empty" in state(visit))
+    assert text(visit) == written != ""
+
+
 def test_two_readers_at_once_get_their_own_texts(new_page, models: Models, writer: Writer) -> None:
     one, two = new_page(), new_page()
     begin(one, "ROMEO:", tokens=2_000, seed=1)
