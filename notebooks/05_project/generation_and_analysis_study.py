@@ -28,13 +28,14 @@ from largemodels.text.sampling import Sampling
 from largemodels.text.writing import written_dialogue
 
 N_PROMPT, N_NEW = 32, 64  # tokens of a prompt, and of each continuation
-N_VALIDATION, N_TEST = 24, 40  # texts of each kind
+N_PASSAGES, N_ARTICLES = 64, 24  # continued
+JUDGED = 2  # every second continuation of a passage
 # One end of each is greedy; the other, except for the temperature, the model's own distribution.
 GRID = {
-    "temperature": (0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2),
-    "top-k": (2, 3, 5, 10),
-    "top-p": (0.2, 0.35, 0.5, 0.7, 0.9),
-    "min-p": (0.7, 0.5, 0.3, 0.1),
+    "temperature": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2),
+    "top-k": (2, 3, 5, 10, 20, 40, 80, 160),
+    "top-p": (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+    "min-p": (0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01),
 }
 WIDTHS = (4, 16)  # of beams that write
 HORIZON, SEARCHED = (
@@ -92,18 +93,18 @@ def plays(part: str) -> Tensor:
     """Passages by people, from places at equal distances: (n, N_PROMPT + N_NEW) tokens."""
     _, tokenizer, corpus = bard()
     tokens = tokenizer.encode(corpus.text(part))
-    n, length = N_TEST if part == "test" else N_VALIDATION, N_PROMPT + N_NEW
-    starts = torch.linspace(200, len(tokens) - length - 1, n).long().tolist()
+    length = N_PROMPT + N_NEW
+    starts = torch.linspace(200, len(tokens) - length - 1, N_PASSAGES).long().tolist()
     return torch.stack([tokens[start : start + length] for start in starts])
 
 
 @lru_cache
 def articles() -> Tensor:
-    """Beginnings of held-out Wikipedia articles: (N_VALIDATION, N_PROMPT + N_NEW) tokens."""
+    """Beginnings of held-out Wikipedia articles: (N_ARTICLES, N_PROMPT + N_NEW) tokens."""
     tokenizer, length = smollm2()[1], N_PROMPT + N_NEW
     texts = [text.partition("\n")[2] for text in lm.wikipedia().test.values()]
     long = [tokens for tokens in map(tokenizer.encode, texts) if len(tokens) >= length]
-    chosen = np.random.default_rng(0).permutation(len(long))[:N_VALIDATION]
+    chosen = np.random.default_rng(0).permutation(len(long))[:N_ARTICLES]
     return torch.stack([long[i][:length] for i in chosen])
 
 
@@ -184,7 +185,7 @@ def judged(rows: Tensor) -> list[float]:
     return found
 
 
-def of_plays(model: str, part: str, rule: str, value: float) -> dict[str, Any]:
+def of_plays(model: str, part: str, rule: str, value: float, judge: bool) -> dict[str, Any]:
     """Continuations of passages of plays, and their measures, a number for each text."""
     gpt = bard()[0]
     people = plays(part)
@@ -199,7 +200,7 @@ def of_plays(model: str, part: str, rule: str, value: float) -> dict[str, Any]:
     return {
         "own": cost.mean(1).double().numpy().round(4).tolist(),
         "repeated": [round(repeated(row), 2) for row in rows[:, N_PROMPT:].tolist()],
-        "judged": [round(bits, 4) for bits in judged(rows)] if model == "gpt" else None,
+        "judged": [round(bits, 4) for bits in judged(rows[::JUDGED])] if judge else None,
         "tokens": rows[:4].tolist(),
         "costs": [[round(nats, 3) for nats in row] for row in cost[:4].tolist()],
     }
@@ -299,30 +300,31 @@ if __name__ == "__main__":
     for rule, value in (("temperature", 1.0), ("top-p", 0.9), ("beam", 4)):
         study.row(named, form="turn", rule=rule, value=value)
 
-    def on(part: str, rule: str, value: float, model: str = "gpt") -> float:
-        """Compute a row; returns the mean of what the judge pays."""
-        row = study.row(of_plays, model=model, part=part, rule=rule, value=value)
-        return float(np.mean(row["judged"])) if row["judged"] else math.nan
+    def on(
+        part: str, rule: str, value: float, judge: bool = False, model: str = "gpt"
+    ) -> float:
+        """Compute a row; returns the mean share of what is repeated."""
+        key = dict(model=model, part=part, rule=rule, value=value, judge=judge)
+        return float(np.mean(study.row(of_plays, **key)["repeated"]))
 
-    target = on("validation", "people", 0.0)
-    on("validation", "temperature", 0.0)
+    target = on("validation", "people", 0.0, judge=True)
+    on("validation", "temperature", 0.0, judge=True)
     chosen = {}
     for rule, values in GRID.items():
-        found = [abs(on("validation", rule, value) - target) for value in values]
+        found = [
+            abs(on("validation", rule, value, judge=rule == "temperature") - target)
+            for value in values
+        ]
         chosen[rule] = values[int(np.argmin(found))]
-    on("test", "people", 0.0)
-    for rule, value in [*chosen.items(), ("temperature", 0.0), ("temperature", 1.0)]:
-        on("test", rule, value)
+    on("test", "people", 0.0, judge=True)
+    for rule, value in [("temperature", 0.0), ("temperature", 1.0), *chosen.items()]:
+        on("test", rule, value, judge=True)
     for width in WIDTHS:
-        on("test", "beam", width)
+        on("test", "beam", width, judge=True)
     for value in (0.0, 1.0):
         on("test", "temperature", value, model="counts")
-    study.row(searched, n_texts=N_TEST, horizon=HORIZON)
-    for rule, value in (
-        ("people", 0.0),
-        ("temperature", 0.0),
-        ("temperature", 1.0),
-        ("beam", 4),
-    ):
+    study.row(searched, n_texts=N_PASSAGES, horizon=HORIZON)
+    on_articles = [("people", 0.0), *(("temperature", value) for value in (0.0, 0.7, 1.0))]
+    for rule, value in [*on_articles, ("beam", 4)]:
         study.row(of_articles, rule=rule, value=value)
     study.save()
