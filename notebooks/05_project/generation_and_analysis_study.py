@@ -43,6 +43,7 @@ HORIZON, SEARCHED = (
     (1, 2, 4, 8, 16),
 )  # tokens of a search, and widths compared with exact search
 N_COUNTED = 4  # order of the n-gram model of byte pairs
+N_ANSWER = 32  # tokens, at most
 CAPITALS = {  # or the beginning of their names, where spellings differ
     "Afghanistan": "Kabul", "Albania": "Tirana", "Angola": "Luanda", "Argentina": "Buenos Aires",
     "Austria": "Vienna", "Bangladesh": "Dhaka", "Belgium": "Brussels", "Bulgaria": "Sofia",
@@ -274,12 +275,20 @@ def named(form: str, rule: str, value: float) -> dict[str, Any]:
     tokens, mask = pad(encoded)
     end = tokenizer.end_of_text
     if rule == "beam":
-        whole = lm.beam_search(model, tokens, 16, int(value), mask=mask, end_token=end)
+        whole = lm.beam_search(
+            model, tokens, N_ANSWER, int(value), mask=mask, end_token=end
+        )
     else:
         options = {"temperature": value} if rule == "temperature" else {"top_p": value}
         generator = torch.Generator().manual_seed(0)
         whole = lm.generate(
-            model, tokens, 16, generator=generator, mask=mask, end_token=end, **options
+            model,
+            tokens,
+            N_ANSWER,
+            generator=generator,
+            mask=mask,
+            end_token=end,
+            **options,
         )
     new = whole[:, tokens.shape[1] :]
     texts = [tokenizer.decode(row[row != end]) for row in new]
