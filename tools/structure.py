@@ -29,7 +29,6 @@ TEMPLATE_EXERCISES = range(1, 7)
 # Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
 NOT_YET_MOVED = {
     "05_project/finetuning",
-    "05_project/generation_and_analysis",
 }
 
 ORIGIN, SUMMARY, EXERCISE_HEADING = "Where it comes from", "Summary", "Exercises"
