@@ -34,7 +34,6 @@ NOT_YET_MOVED = {
     "01_history/transformer_to_large_models",
     "05_project/app",
     "05_project/environment_and_data",
-    "05_project/finetuning",
     "05_project/generation_and_analysis",
     "05_project/pretraining",
 }
