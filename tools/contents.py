@@ -2,8 +2,9 @@
 
     python -m tools.contents
 
-writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`, and the link to the website, between
-`<!-- website -->` and `<!-- /website -->`; `make format` does this too. The lists on the pages of the book are written
+writes the table in README.md, between `<!-- parts -->` and `<!-- /parts -->`, its pictures, between `<!-- pictures -->`
+and `<!-- /pictures -->`, and the link to the website, between `<!-- website -->` and `<!-- /website -->`; `make format`
+does this too. The lists on the pages of the book are written
 to `book/generated/parts/` when the book is rendered, and included from there.
 """
 
@@ -18,7 +19,7 @@ import yaml
 from nbformat import NotebookNode
 
 from largemodels.files import aside
-from tools import api_pages, cite, notebooks
+from tools import api_pages, cite, face, gallery, notebooks
 from tools import pages as generated
 from tools.markdown import unlinked
 from tools.notebooks import ROOT
@@ -89,20 +90,25 @@ def chapter_list(part: Part, root: Path = ROOT) -> str:
     return "\n".join(lines) + "\n"
 
 
-def part_table(found: list[Part]) -> str:
-    """All parts with their questions, for the book's first page."""
-    lines = ["| part | question | chapters |", "|---|---|---:|"]
-    for part in found:
-        link = f"[{part.caption}](/book/parts/{part.page}.md)"
-        lines.append(f"| {link} | {generated.in_cell(part.question)} | {len(part.chapters) or 'none yet'} |")
-    return "\n".join(lines) + "\n"
-
-
 def pages(root: Path = ROOT) -> dict[str, str]:
     """The texts that pages of the book include, by their name under `book/generated/`."""
     found = parts(root)
     lists = {f"parts/{part.page}": chapter_list(part, root) for part in found}
-    return {"parts/all": part_table(found), "cite": cite.page(root)} | lists
+    chapters = face.chapters(root)
+    files = {name: f"generated/{gallery.PICTURES}/{file}" for name, file in _picture_files(root).items()}
+    by_part = [(part.caption, part.page, part.question, part.chapters) for part in found]
+    first_page = {
+        "parts/cover": face.cover(chapters, files),
+        "parts/all": face.table_of_contents(chapters, files, by_part),
+        "parts/order": face.order(chapters),
+    }
+    return first_page | {"cite": cite.page(root)} | lists
+
+
+def _picture_files(root: Path) -> dict[str, str]:
+    """The names of the chapters' pictures, as :func:`tools.pages.write` has written them."""
+    files = (root / "book" / "generated" / gallery.PICTURES).glob("*.*")
+    return {path.stem.replace("-", "/", 1): path.name for path in files}
 
 
 def write(root: Path = ROOT) -> int:
@@ -131,10 +137,11 @@ def readme(root: Path = ROOT) -> str:
     """The text that README.md should have.
 
     Raises:
-        ValueError: if the two marks of what is written there are missing.
+        ValueError: if the marks around what is written there are missing.
     """
     text = (root / "README.md").read_text(encoding="utf-8")
     text = _between(text, "website", cite.website(root))
+    text = _between(text, "pictures", f"\n{face.readme(root)}\n")
     return _between(text, "parts", f"\n{readme_table(root)}\n")
 
 
@@ -149,8 +156,9 @@ def _between(text: str, mark: str, new: str) -> str:
 
 
 def main(root: Path = ROOT) -> int:
-    """Write README.md if its table or its link changed."""
+    """Write README.md and its pictures if they changed."""
     try:
+        face.write_pictures(root)
         text = readme(root)
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -159,7 +167,7 @@ def main(root: Path = ROOT) -> int:
     if path.read_text(encoding="utf-8") != text:
         with aside(path) as place:
             place.write_text(text, encoding="utf-8")
-        print("README.md: table of parts and link to the website written")
+        print("README.md: pictures, table of parts and link to the website written")
     return 0
 
 

@@ -7,6 +7,7 @@ A chapter's picture is the first that its notebook draws, or that of the cell wi
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ def picture(notebook: NotebookNode) -> Picture | None:
     return None
 
 
+@functools.cache
 def small(png: bytes) -> tuple[str, bytes]:
     """The picture scaled down to `SIZE` and `BYTES`: suffix and content; PNG for drawings, JPEG for photographs."""
     drawn = Image.open(io.BytesIO(png)).convert("RGBA")
@@ -96,36 +98,55 @@ def page(
     """The page of all chapters, part by part; `parts` has each part's title and chapters."""
     text = [INTRODUCTION]
     for title, names in parts:
-        cards = [_card(name, chapters[name], pictures.get(name)) for name in names if name in chapters]
+        cards = [_described(name, chapters[name], pictures.get(name)) for name in names if name in chapters]
         if cards:
-            text += [f"## {title}"] * bool(title)
-            text.append("\n\n".join([":::::{grid} 1 2 2 2\n:gutter: 3", *cards, ":::::"]))
+            text += [f"## {title}"] * bool(title) + [grid(cards, "1 2 2 2")]
     return "\n\n".join(text) + "\n"
 
 
-def _card(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
+def _described(chapter: str, notebook: NotebookNode, file: Path | None) -> str:
+    """A card that says what one can do after the chapter, and what it costs to run."""
     header = notebook.cells[0].source if notebook.cells else ""
-    title, found = unlinked(notebooks.title(notebook)), picture(notebook)
     sentence = next(iter(header.split("\n\n")[1:2]), "").strip()
+    lines = [unlinked(sentence)]
+    if cost := COST.search(header):
+        costs = f"{cost['minutes']} min · {cost['memory']} GB · {cost['data'].strip()}"
+        lines += ["", ":::{card-footer}", costs, ":::"]
+    title = unlinked(notebooks.title(notebook))
+    return card(chapter, title, picture(notebook), f"{PICTURES}/{file.name}" if file else "", lines)
+
+
+def grid(cards: list[str], columns: str) -> str:
+    """Cards beside each other: so many on a phone, …, on a wide window."""
+    return "\n\n".join([f":::::{{grid}} {columns}\n:gutter: 3", *cards, ":::::"])
+
+
+def card(
+    chapter: str, title: str, picture: Picture | None, file: str, lines: list[str], look: str = "chapter-card"
+) -> str:
+    """A card that leads to a chapter.
+
+    Args:
+        chapter: its name.
+        title: without links.
+        picture: None for none.
+        file: of the picture, as seen from the page.
+        lines: below the title.
+        look: classes of the style sheet.
+    """
     options = [
         f"link: /notebooks/{chapter}",
         "link-type: doc",
-        f"link-alt: {_quoted(title)}",
-        "class-card: chapter-card",
+        f"link-alt: {quoted(title)}",
+        f"class-card: {look}",
     ]
-    if file and found:
-        options += [
-            f"img-top: {PICTURES}/{file.name}",
-            f"img-alt: {json.dumps(found.alt or title, ensure_ascii=False)}",
-        ]
-    lines = [f"::::{{grid-item-card}} {title}", *(f":{option}" for option in options), "", unlinked(sentence)]
-    if cost := COST.search(header):
-        said = f"{cost['minutes']} min · {cost['memory']} GB · {cost['data'].strip()}"
-        lines += ["", ":::{card-footer}", said, ":::"]
-    return "\n".join([*lines, "::::"])
+    if picture and file:
+        options += [f"img-top: {file}", f"img-alt: {quoted(picture.alt or title)}"]
+    head = [f"::::{{grid-item-card}} {title}", *(f":{option}" for option in options)]
+    return "\n".join([*head, "", *lines, "::::"])
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A text as the value of a directive's option, where `#`, `:` and quotation marks have a meaning otherwise."""
     return json.dumps(text, ensure_ascii=False)
 

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from largemodels.book.start import RUN_ON
-from tools import cells, gallery, notebooks, records, source_notes, studies
+from tools import cells, edition, gallery, notebooks, records, source_notes, studies
 from tools.markdown import literal, unlinked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -166,8 +168,9 @@ def _numbers(section: str) -> list[int]:
 
 def listed_chapters(root: Path = ROOT) -> list[str]:
     """The chapters in the table of contents, in its order."""
-    toc = (root / "_toc.yml").read_text(encoding="utf-8")
-    names = re.findall(r"^\s*-\s*file:\s*[\"']?notebooks/([\w/-]+)", toc, flags=re.M)
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [page for page in edition.pages(toc) if page.startswith("notebooks/")]
+    names = [page.removeprefix("notebooks/").removesuffix(".ipynb") for page in listed]
     return [name for name in names if notebooks.path_of(name, root).exists()]
 
 

@@ -6,6 +6,7 @@ The notebook stays as it is: in JupyterLab, on GitHub and on Colab all cells and
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -49,7 +50,7 @@ def anchor(cell: NotebookNode) -> str:
 
 
 def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
-    """Give the cells their anchors; fold set-up, checks and source notes."""
+    """Give the cells their anchors; fold set-up, checks, the first picture's code and source notes."""
     if not is_chapter(app):
         return
     notebook = notebook_of(app)
@@ -62,6 +63,7 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
         if "tag_checks" in node["classes"]:
             summary = _checks(notebook.cells[node["cell_index"]].source, n_lines)
             node["prompt_show"] = node["prompt_hide"] = summary
+    _fold_code_of_first_picture(cells, notebook)
     _fold_opening([node for node in cells if OPENING & set(node["classes"])])
     _collect_notes(doctree, notebook)
 
@@ -99,6 +101,21 @@ def fold(summary: str, *children: nodes.Node, classes: str = "") -> nodes.contai
     inside = HideCodeCellNode("", *children, prompt_show=summary, prompt_hide=summary)
     inside["classes"].append("above-input")
     return nodes.container("", inside, classes=["cell", "fold", *classes.split()])
+
+
+def _fold_code_of_first_picture(cells: list[nodes.Element], notebook: NotebookNode) -> None:
+    """Between the settings and the first section a reader sees the picture; its code opens on request."""
+    settings = [index for index, cell in enumerate(notebook.cells) if "settings" in notebooks.tags(cell)]
+    texts = enumerate(notebook.cells)
+    sections = [
+        i for i, cell in texts if cell.cell_type == "markdown" and re.search(r"^## ", cell.source, re.M)
+    ]
+    if not settings or not sections:
+        return
+    for node in cells:
+        if settings[0] < node["cell_index"] < sections[0] and not node.get("hide_mode"):
+            node["hide_mode"] = "input"
+            node["prompt_show"], node["prompt_hide"] = "Show the code", "Hide the code"
 
 
 def _fold_opening(cells: list[nodes.Element]) -> None:

@@ -28,14 +28,7 @@ TEMPLATE_EXERCISES = range(1, 7)
 
 # Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
 NOT_YET_MOVED = {
-    "01_history/alexnet_to_resnet",
-    "01_history/perceptron_to_backpropagation",
-    "01_history/rnn_and_lstm",
-    "01_history/transformer_to_large_models",
-    "05_project/app",
-    "05_project/environment_and_data",
     "05_project/generation_and_analysis",
-    "05_project/pretraining",
 }
 
 ORIGIN, SUMMARY, EXERCISE_HEADING = "Where it comes from", "Summary", "Exercises"

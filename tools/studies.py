@@ -63,7 +63,7 @@ def weights_problems(root: Path = ROOT) -> list[str]:
         for name in (load(study, root) or {}).get("weights", {}):
             named.add(file := file_name(study, name))
             if file in there:
-                # A chapter can have several studies: "01_history/rnn_and_lstm_copy", "…_text".
+                # A chapter can have several studies: "01_history/rnn_and_lstm_copy", "…_words".
                 owner = max((it for it in chapters(root) if study.startswith(it)), key=len, default=study)
                 sizes[owner] += (folder / file).stat().st_size
     found += [f"data/weights/{file}: no study names it; delete it" for file in sorted(there - named)]

@@ -15,6 +15,10 @@ from tools.notebooks import ROOT
 
 README = """# Book
 
+<!-- pictures -->
+old
+<!-- /pictures -->
+
 <!-- website -->old<!-- /website -->
 
 <!-- parts -->
@@ -96,7 +100,12 @@ def test_lists_follow_the_contents(listed: Path) -> None:
         "- [A small chapter](/notebooks/05_project/small.ipynb): tell a loss from"
         in pages["parts/05_project"]
     )
-    assert "| [5 Project](/book/parts/05_project.md) | How is it done? | 1 |" in pages["parts/all"]
+    assert (
+        "### [5 Project](/book/parts/05_project.md)\n\nHow is it done?\n\n:::::{grid}" in pages["parts/all"]
+    )
+    assert "| [2 Concepts](/book/parts/02_concepts.md) | How is it done? |" in pages["parts/all"]
+    assert "book/_static/cover/05_project-small.png" in readme
+    assert (listed / "book/_static/cover/05_project-small.png").exists()
 
 
 @pytest.mark.parametrize(

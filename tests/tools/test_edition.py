@@ -59,8 +59,12 @@ def test_an_edition_has_its_chapters_and_their_parts_alone(html: Path) -> None:
     texts = (html / "_static/texts.js").read_text(encoding="utf-8").strip()
     found = json.loads(texts.removeprefix("setTexts(").removesuffix(");"))
     assert {name for name in found if name.startswith("notebooks/")} == {f"notebooks/{it}" for it in CHAPTERS}
-    rows = soup(html / "book/index.html").select("article table tbody tr")
-    assert [row.td.get_text(strip=True) for row in rows if row.td] == ["1 History", "5 Project"]
+    index = soup(html / "book/index.html")
+    assert [heading.a.get_text(strip=True) for heading in index.select("article h3") if heading.a] == [
+        "1 History",
+        "5 Project",
+    ]
+    assert len(index.select("article .chapter-tile")) == len(CHAPTERS)
 
 
 def test_every_link_of_an_edition_leads_somewhere(html: Path) -> None:

@@ -195,6 +195,16 @@ def test_set_up_parameters_and_settings_are_one_folded_line(visit: Page) -> None
     expect(box.locator("pre").first).to_be_visible()
 
 
+def test_the_first_picture_is_shown_and_its_code_opens(visit: Page) -> None:
+    cell = visit.locator("#cell-c4")
+    expect(cell.locator("img")).to_be_visible()
+    expect(cell.locator("pre")).to_be_hidden()
+    assert cell.locator("summary").inner_text().strip() == "Show the code"
+    cell.locator("summary").click()
+    expect(cell.locator("pre")).to_be_visible()
+    assert visit.locator("#cell-c7 summary").count() == 0  # code after the first section stays open
+
+
 def test_checks_alone_are_folded_under_their_count(visit: Page) -> None:
     cell = visit.locator("#cell-c9")
     assert cell.locator("summary").inner_text().strip() == "Checks: 2 claims, 1 comparison"

@@ -274,7 +274,7 @@ def serve_app(
     at_once: options.AtOnce = 2,
     waiting: options.Waiting = 32,
 ) -> None:
-    """Serve a web page that continues texts."""
+    """Serve a web page: a chat with a model that answers, a form for one that continues texts."""
     from .pages import AppConfig, Writer, gradio, serve
     from .server import is_private
 

@@ -1,176 +1,56 @@
-"""A web page that continues a user's text: ``largemodels app``.
+"""The web page of ``largemodels app``: a chat with a model that answers, and a form for one that only continues texts.
 
 The page is built with Gradio (Abid et al., 2019, https://arxiv.org/abs/1906.02569). This module adds streaming, a stop
-button, and fair use of one computer by many users: a few texts are generated at a time, further requests wait in a
-queue, and each request has its own generator, cache and random numbers, so that requests cannot affect each other. The
-page contacts no other computer and stores nothing.
+button, and fair use of one computer by many users: a few texts are generated at a time, and further requests wait in a
+queue, whichever form they come from. The page contacts no other computer. The server stores nothing: a conversation
+is kept by the reader's page, which sends it along with each message.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import os
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from html import escape
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..models.checks import at_least
-from ..models.gpt import GPT
-from ..text.tokenizers import Tokenizer
-from ..text.writing import stream
 from ..training.interrupts import deferred_interrupts
+from .conversation import can_answer, messages
 from .server import ASKED, AppError, Guard, address_of, is_everywhere, listen, running
-from .values import CHOICES, NAMES, check_prompt, number, sampling, seeded, shown
+from .values import CHOICES, NAMES
+from .writer import AppConfig as AppConfig
+from .writer import Writer as Writer
 
 if TYPE_CHECKING:
     from gradio import Blocks
 
 # Gradio prints the limits of its sliders in a grey that is too light to read.
 _LEGIBLE = ".min_value, .max_value { color: var(--body-text-color) !important; }"
-# Both run in the browser, so that the server has a single function. A status that ends with "…" is not final.
+# These run in the browser, so that the server only writes texts. A status that ends with "…" is not final.
 _STOPPED = "status => !status || status.endsWith('…') ? 'Stopped.' : status"
 _VISIBLE = "chosen => [{}].map(names => ({{__type__: 'update', visible: names.includes(chosen)}}))".format(
     ", ".join(str([name for name, used in CHOICES.items() if field in used]) for field in NAMES)
 )
+_CLEARED = "() => [[], '']"
+# The conversation, the last input, is sent as JSON in place of the second, a hidden field: the server refuses objects,
+# which Gradio could take for files. A message may come in parts, and is shown as HTML, in which markup is escaped.
+_AS_TEXT = """(...values) => {
+    const text = content => typeof content === 'string' ? content : content.map(part => part.text).join('');
+    const unescaped = content => content.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&');
+    const plain = values.pop().map(one => ({role: one.role, content: unescaped(text(one.content))}));
+    return [values[0], JSON.stringify(plain), ...values.slice(2), null];
+}"""
+_FORMS = """chosen => [%s.includes(chosen)].flatMap(chat => [!chat, chat])
+    .map(visible => ({__type__: 'update', visible}))"""
+_N_VALUES = (8, 10)  # that the page sends with a beginning, and with a message
 _PATIENCE = 5.0  # seconds within which a client has to fetch what it asked for
-
-
-@dataclass(frozen=True)
-class AppConfig:
-    """Limits of the app."""
-
-    max_tokens: int = 300  # maximum tokens to generate per request
-    max_prompt: int = 1_024  # maximum tokens of a prompt; less if the model's context is shorter
-    at_once: int = 2  # requests served at the same time
-    waiting: int = 32  # requests in the queue; further ones are asked to try later
-    refresh: float = 0.05  # seconds between two updates of the page
-
-    def __post_init__(self) -> None:
-        at_least(1, max_tokens=self.max_tokens, max_prompt=self.max_prompt)
-        at_least(1, at_once=self.at_once, waiting=self.waiting)
-        if self.refresh < 0:
-            raise ValueError(f"refresh must be 0 or positive, not {self.refresh}.")
-
-
-class Writer:
-    """What the page calls: it checks a request and generates the text.
-
-    Args:
-        models: models and their tokenizers, by the name that the page shows.
-        config: limits.
-    """
-
-    def __init__(self, models: Mapping[str, tuple[GPT, Tokenizer]], config: AppConfig) -> None:
-        if not models:
-            raise ValueError("The app needs at least one model.")
-        self.models, self.config = models, config
-        self.running = 0  # requests being served now
-        self._lock = threading.Lock()
-
-    def write(
-        self,
-        prompt: str,
-        model: str,
-        choice: str = "top-p",
-        temperature: float = 0.8,
-        top_k: int = 50,
-        top_p: float = 0.95,
-        tokens: int = 200,
-        seed: int | str | None = None,
-    ) -> Generator[tuple[str, str], None, None]:
-        """Continue a text.
-
-        Args:
-            prompt: not empty; at most ``max_prompt`` tokens, and no longer than the model's context.
-            model: a name among the models.
-            choice: a name in :data:`CHOICES`; the next three arguments are used where it names them.
-            temperature: see :class:`.sampling.Sampling`.
-            top_k: the same.
-            top_p: the same.
-            tokens: maximum number of tokens to generate, at most ``max_tokens``.
-            seed: a whole number makes the text reproducible; with None or "" it differs each time.
-
-        Yields:
-            the text so far, prompt included, and a status line. A request that is refused yields one status line and
-            an empty text.
-        """
-        try:
-            check_prompt(prompt)
-            gpt, tokenizer = self._model(model)
-            chosen_by = sampling(choice, temperature, top_k, top_p, tokenizer.vocab_size)
-            n_new, generator = self._n_new(tokens), seeded(seed)
-            self._refuse_long(prompt, model)
-            pieces = stream(gpt, tokenizer, prompt, n_new, generator=generator, **chosen_by)
-        except ValueError as error:  # also a character without a token, a temperature below 0
-            yield "", str(error)
-            return
-        with self._counted():
-            yield from self._pieces(prompt, pieces)
-
-    def _pieces(self, text: str, pieces: Iterator[str]) -> Iterator[tuple[str, str]]:
-        """The growing text, at intervals; at the end, how long it took."""
-        began = shown = time.perf_counter()
-        first, n = 0.0, 0
-        yield text, "Reading the prompt …"
-        try:
-            for n, piece in enumerate(pieces, start=1):
-                text += piece
-                now = time.perf_counter()
-                first = first or now - began
-                if now - shown >= self.config.refresh or n == 1:
-                    shown = now
-                    yield text, f"{n} tokens …"
-        except RuntimeError as error:  # of torch: no memory left, weights that are not numbers
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            yield text, f"The model failed after {n} tokens: {reason}"
-            return
-        n -= 1  # the last piece is the remainder, without a token of its own
-        seconds = time.perf_counter() - began
-        yield (
-            text,
-            f"Done: {n} tokens in {seconds:.1f} s, the first after {first:.2f} s, "
-            f"then {max(n - 1, 0) / max(seconds - first, 1e-9):.0f} a second.",
-        )
-
-    def _model(self, name: object) -> tuple[GPT, Tokenizer]:
-        if not isinstance(name, str) or name not in self.models:
-            raise ValueError(f"There is no model {shown(name)}.")
-        return self.models[name]
-
-    def _n_new(self, tokens: object) -> int:
-        n, most = number("number of tokens", tokens), self.config.max_tokens
-        if not 1 <= n <= most or n != int(n):
-            raise ValueError(f"The number of tokens must be a whole number from 1 to {most}, not {n:g}.")
-        return int(n)
-
-    def _refuse_long(self, prompt: str, model: str) -> None:
-        """Refuse a prompt that is longer than allowed, or has a character without a token."""
-        gpt, tokenizer = self.models[model]
-        longest = min(self.config.max_prompt, gpt.config.context_length)
-        # A token is rarely longer than 20 characters: a prompt that is far too long is not even tokenised.
-        length = len(tokenizer.encode(prompt)) if len(prompt) <= 20 * longest else None
-        if length is None or length > longest:
-            has = f"{len(prompt):,} characters" if length is None else f"{length:,} tokens"
-            raise ValueError(
-                f"The prompt is too long: it has {has}, and {model} accepts {longest:,} tokens. Shorten it."
-            )
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._lock:
-            self.running += 1
-        try:
-            yield
-        finally:  # also if the user stops it or leaves: Gradio then closes the generator
-            with self._lock:
-                self.running -= 1
 
 
 @functools.cache
@@ -196,30 +76,110 @@ def gradio() -> ModuleType:
 
 
 def _for_readers(
-    writer: Writer, reads: Callable[[str | None], bool]
-) -> Callable[..., Iterator[tuple[str, str]]]:
-    """What the page calls: the writer, as long as somebody reads the session that asked."""
+    call: Callable[..., Generator[Any, None, None]], reads: Callable[[str | None], bool], request: Any
+) -> Callable[..., Iterator[Any]]:
+    """What the page calls: a function of the writer, as long as somebody reads the session that asked.
+
+    Args:
+        call: yields what the page shows.
+        reads: see :func:`page`.
+        request: the class of Gradio's requests; by the annotation Gradio knows what to pass.
+    """
 
     def awaited(session: str | None, until: float) -> bool:
         while not (there := reads(session)) and time.monotonic() < until:
             time.sleep(0.02)
         return there
 
-    def write(request: Any, *wishes: Any) -> Iterator[tuple[str, str]]:
+    def write(request: Any, *wishes: Any) -> Iterator[Any]:
         session, asked = request.session_hash, request.request.scope.get(ASKED, 0.0)
         if not awaited(session, asked + _PATIENCE):  # a client asks first and listens then
             return
-        with closing(writer.write(*wishes)) as written:
+        with closing(call(*wishes)) as written:
             for shown in written:
                 if not awaited(session, time.monotonic() + 1):  # second, to renew a broken connection
                     return
                 yield shown
 
+    write.__annotations__["request"] = request
     return write
 
 
+def _conversing(writer: Writer) -> Callable[..., Generator[tuple[Any, Any, str], None, None]]:
+    """The writer's chat, with what the page shows: the message field, the conversation, and the status."""
+    unchanged = gradio().skip()
+
+    def safe(content: str) -> str:
+        return escape(content, quote=False)
+
+    def converse(message: Any, said: Any, *wishes: Any) -> Generator[tuple[Any, Any, str], None, None]:
+        """The answer as it grows; a message that is refused stays in its field."""
+        field: Any = ""  # emptied once: the user may already be typing the next message
+        before: list[dict[str, str]] | None = None
+        with closing(writer.chat(message, said, *wishes[:-1])) as written:
+            for answer, state in written:
+                if not answer and not state.endswith("…"):  # refused, or nothing was written
+                    yield unchanged, unchanged, state
+                    continue
+                if before is None:
+                    asked = [*messages(said), {"role": "user", "content": message}]
+                    before = [one | {"content": safe(one["content"])} for one in asked]
+                yield field, [*before, {"role": "assistant", "content": safe(answer)}], state
+                field = unchanged
+
+    return converse
+
+
+def _continuation_form(gr: ModuleType) -> tuple[Any, Any, Any, Any]:
+    """Fields and buttons for a model that continues texts: beginning, Write, Stop, text."""
+    gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
+    prompt = gr.Textbox(label="Beginning", lines=3, max_lines=8, elem_id="prompt")
+    with gr.Row():
+        go = gr.Button("Write", variant="primary")
+        stop = gr.Button("Stop")
+    return (
+        prompt,
+        go,
+        stop,
+        gr.Textbox(label="Text", lines=12, max_lines=24, interactive=False, elem_id="text"),
+    )
+
+
+def _chat_form(gr: ModuleType) -> tuple[Any, Any, Any, Any, Any]:
+    """Fields and buttons for a model that answers: conversation, message, Send, Stop, Clear."""
+    gr.Markdown("# A conversation\nThe model answers, one token at a time. A small one is often wrong.")
+    # As plain text: Markdown could name pictures elsewhere.
+    said = gr.Chatbot(
+        label="Conversation",
+        height=380,
+        elem_id="said",
+        render_markdown=False,
+        buttons=[],
+        feedback_options=None,
+    )
+    message = gr.Textbox(label="Message", lines=1, max_lines=6, elem_id="message")
+    with gr.Row():
+        send = gr.Button("Send", variant="primary")
+        stop = gr.Button("Stop")
+        clear = gr.Button("Clear")
+    return said, message, send, stop, clear
+
+
+def _options(gr: ModuleType, writer: Writer) -> tuple[Any, list[Any]]:
+    """The choice of the model, and the other fields that all requests share."""
+    names, most = list(writer.models), writer.config.max_tokens
+    model = gr.Dropdown(names, value=names[0], label="Model", filterable=False)
+    choice = gr.Radio(list(CHOICES), value="top-p", label="Decoding method")
+    temperature = gr.Slider(0.1, 2.0, 0.8, step=0.05, label="Temperature")
+    top_k = gr.Slider(1, 200, 50, step=1, label="k: number of candidate tokens", visible=False)
+    top_p = gr.Slider(0.05, 1.0, 0.95, step=0.05, label="p: total probability of the candidates")
+    tokens = gr.Slider(1, most, min(200, most), step=1, label="Tokens to generate")
+    seed = gr.Textbox(label="Seed", placeholder="empty: a different text each time", elem_id="seed")
+    return model, [choice, temperature, top_k, top_p, tokens, seed]
+
+
 def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: True) -> Blocks:
-    """The page, not yet served.
+    """The page, not yet served. Which of its two forms is shown depends on the chosen model.
 
     Args:
         writer: what it calls.
@@ -228,44 +188,50 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
     Raises:
         AppError: if Gradio is not installed.
     """
-    gr, config, names = gradio(), writer.config, list(writer.models)
-    write = _for_readers(writer, reads)
-    write.__annotations__["request"] = gr.Request  # by it Gradio knows what to pass
+    gr, config = gradio(), writer.config
+    answering = [name for name, (_, tokenizer) in writer.models.items() if can_answer(tokenizer)]
+    chat_first = next(iter(writer.models)) in answering
     with gr.Blocks(title="Large Models at Work", analytics_enabled=False) as blocks:
-        gr.Markdown("# A text, continued\nWrite a beginning. The model continues it, one token at a time.")
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                prompt = gr.Textbox(label="Beginning", lines=3, max_lines=8, elem_id="prompt")
-                with gr.Row():
-                    go = gr.Button("Write", variant="primary")
-                    stop = gr.Button("Stop")
-                text = gr.Textbox(label="Text", lines=12, max_lines=24, interactive=False, elem_id="text")
+                with gr.Column(visible=not chat_first) as continuing:
+                    prompt, go, stop, text = _continuation_form(gr)
+                with gr.Column(visible=chat_first) as conversing:
+                    said, message, send, halt, clear = _chat_form(gr)
                 state = gr.Textbox(label="Status", lines=2, interactive=False, elem_id="state")
             with gr.Column(scale=1, min_width=280):
-                model = gr.Dropdown(names, value=names[0], label="Model", filterable=False)
-                choice = gr.Radio(list(CHOICES), value="top-p", label="Decoding method")
-                temperature = gr.Slider(0.1, 2.0, 0.8, step=0.05, label="Temperature")
-                top_k = gr.Slider(1, 200, 50, step=1, label="k: number of candidate tokens", visible=False)
-                top_p = gr.Slider(0.05, 1.0, 0.95, step=0.05, label="p: total probability of the candidates")
-                most = config.max_tokens
-                tokens = gr.Slider(1, most, min(200, most), step=1, label="Tokens to generate")
-                seed = gr.Textbox(
-                    label="Seed", placeholder="empty: a different text each time", elem_id="seed"
-                )
-        writing = gr.on(
-            [go.click, prompt.submit],
-            write,
-            [prompt, model, choice, temperature, top_k, top_p, tokens, seed],
-            [text, state],
-            api_name="write",
+                model, others = _options(gr, writer)
+        # These two come first: the server tells functions by their number.
+        both: dict[str, Any] = dict(
             concurrency_limit=config.at_once,
+            concurrency_id="texts",  # one queue for both
             show_progress="minimal",
             preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
         )
+        write = _for_readers(writer.write, reads, gr.Request)
+        writing = gr.on(
+            [go.click, prompt.submit],
+            write,
+            [prompt, model, *others],
+            [text, state],
+            api_name="write",
+            **both,
+        )
+        chat = _for_readers(_conversing(writer), reads, gr.Request)
+        sent = gr.Textbox(visible=False)  # what was said, as JSON
+        inputs, outputs = [message, sent, model, *others, said], [message, said, state]
+        chatting = gr.on(
+            [send.click, message.submit], chat, inputs, outputs, js=_AS_TEXT, api_name="chat", **both
+        )
         unseen: dict[str, Any] = dict(queue=False, api_visibility="private")
-        stop.click(None, cancels=[writing], **unseen)
-        writing.then(None, state, state, js=_STOPPED, **unseen)
-        choice.change(None, choice, [temperature, top_k, top_p], js=_VISIBLE, **unseen)
+        for button, job in [(stop, writing), (halt, chatting)]:
+            button.click(None, cancels=[job], **unseen)
+            job.then(None, state, state, js=_STOPPED, **unseen)
+        clear.click(None, None, [said, state], js=_CLEARED, cancels=[chatting], **unseen)
+        choice, *filters = others[:4]
+        choice.change(None, choice, filters, js=_VISIBLE, **unseen)
+        forms = _FORMS % json.dumps(answering)
+        model.change(None, model, [continuing, conversing], js=forms, **unseen)
     blocks.queue(max_size=config.waiting)
     return blocks
 
@@ -298,7 +264,9 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
     # Simultaneous requests share the cores; more threads than cores would wait for each other.
     threads = torch.get_num_threads()
     with closing(listen(host, port)) as listening:
-        guard = Guard(FastAPI(openapi_url=None), host, everywhere=is_everywhere(listening), n_values=8)
+        guard = Guard(
+            FastAPI(openapi_url=None), host, everywhere=is_everywhere(listening), n_values=_N_VALUES
+        )
         blocks = page(writer, guard.reads)
         gr.mount_gradio_app(guard.app, blocks, path="/", **looks, **dict.fromkeys(parts, False))
         torch.set_num_threads(max(1, threads // writer.config.at_once))

@@ -1,6 +1,6 @@
 """The server of the app: where it listens, which requests it answers, and for whom.
 
-Gradio's server answers much that a page which continues texts does not need (uploads, files, a proxy), to every name
+Gradio's server answers much that a page which writes texts does not need (uploads, files, a proxy), to every name
 and for every other page that is open in the same browser. Here a request passes only if it is one of :data:`OPEN`, is
 addressed to a name of this server, and comes from its own page.
 """
@@ -135,10 +135,12 @@ class Guard:
         app: the other one.
         host: a name under which it is served, besides those of this computer.
         everywhere: whether it is served at all addresses of this computer, which then are among its names.
-        n_values: number of values that the page sends with a request for a text.
+        n_values: number of values that the page sends to each of its functions.
     """
 
-    def __init__(self, app: ASGIApp, host: str, *, everywhere: bool = False, n_values: int) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, *, everywhere: bool = False, n_values: tuple[int, ...]
+    ) -> None:
         self.app, self.everywhere, self.n_values = app, everywhere, n_values
         self.names = {"localhost", "127.0.0.1", "::1", _bare(host).lower()}
         if everywhere:
@@ -206,16 +208,17 @@ class Guard:
             asked = json.loads(body, parse_int=lambda digits: (int if len(digits) < 400 else float)(digits))
         except (ValueError, RecursionError):
             asked = None
-        if not isinstance(asked, dict) or asked.get("fn_index") != 0:
+        place = asked.get("fn_index") if isinstance(asked, dict) else None
+        if type(place) is not int or not 0 <= place < len(self.n_values):
             raise _Refused(422, "This is no request for a text.")
-        values, session = asked.get("data"), asked.get("session_hash")
-        if not isinstance(values, list) or len(values) != self.n_values:
-            raise _Refused(422, f"A request for a text has {self.n_values} values.")
+        n_values, values, session = self.n_values[place], asked.get("data"), asked.get("session_hash")
+        if not isinstance(values, list) or len(values) != n_values:
+            raise _Refused(422, f"A request for a text has {n_values} values.")
         if any(isinstance(value, list | dict) for value in values):
             raise _Refused(422, "Each value must be a text, a number, or empty.")
         if not isinstance(session, str) or not 1 <= len(session) <= 64:
             raise _Refused(422, "A request for a text has the name of a session.")
-        return json.dumps({"fn_index": 0, "data": values, "session_hash": session}).encode()
+        return json.dumps({"fn_index": place, "data": values, "session_hash": session}).encode()
 
     def _ours(self, host: str) -> bool:
         """Whether the header Host names this server."""

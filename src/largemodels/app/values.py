@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "top-p": ("temperature", "top_p"),
 }
 
+_FOR = {"prompt": " for the text to begin with"}
 NAMES = {"temperature": "temperature", "top_k": "number of candidate tokens", "top_p": "total probability"}
 
 
@@ -40,16 +41,16 @@ def number(name: str, value: object) -> float:
         return math.copysign(math.inf, value > 0 or -1)
 
 
-def check_prompt(prompt: object) -> None:
-    """Refuse a prompt that is no text, or an empty one."""
-    if not isinstance(prompt, str):
-        raise ValueError(f"The prompt must be a text, not {'empty' if prompt is None else shown(prompt)}.")
-    if not prompt.strip():
-        raise ValueError("The prompt is empty: write a few words for the text to begin with.")
+def check_text(name: str, text: object) -> None:
+    """Refuse a prompt or a message that is no text, or an empty one."""
+    if not isinstance(text, str):
+        raise ValueError(f"The {name} must be a text, not {'empty' if text is None else shown(text)}.")
+    if not text.strip():
+        raise ValueError(f"The {name} is empty: write a few words{_FOR.get(name, '')}.")
     try:
-        prompt.encode()
+        text.encode()
     except UnicodeEncodeError:  # half of a pair that stands for one character in UTF-16
-        raise ValueError("The prompt has half a character in it: type or paste it again.") from None
+        raise ValueError(f"The {name} has half a character in it: type or paste it again.") from None
 
 
 def sampling(

@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,33 @@ TIMED = ("seconds", "core_seconds")  # columns that are timings
 
 class StudyError(RuntimeError):
     """A study is missing or was computed by different code; the message says what to do."""
+
+
+def best_inside(ladder: Sequence[float], first: Iterable[float], score: Callable[[float], Any]) -> float:
+    """The value with the lowest score, after both its neighbours on a ladder have been tried.
+
+    A best learning rate at the edge of those that were tried says only that too few were tried. So as long as a
+    neighbour of the best is untried, it is tried, too.
+
+    Args:
+        ladder: all values that may be tried, in order.
+        first: those tried at first; of equally good ones the one tried first is taken.
+        score: computes the rows of a value and says how good they are; anything that can be compared.
+
+    Raises:
+        StudyError: if the best is an end of the ladder.
+    """
+    tried: dict[int, Any] = {}
+    wanted = [ladder.index(value) for value in first]
+    while wanted:
+        tried |= {place: score(ladder[place]) for place in wanted}
+        best = min(tried, key=tried.__getitem__)
+        if best in (0, len(ladder) - 1):
+            raise StudyError(
+                f"The best of the values tried is {ladder[best]}, an end of the ladder: make it longer."
+            )
+        wanted = [place for place in (best - 1, best + 1) if place not in tried]
+    return ladder[best]
 
 
 def script(name: str) -> Path:

@@ -117,8 +117,7 @@ def beam_search(
         tokens: ``(batch, time)``, at least one token each.
         n_new: maximum number of tokens to generate.
         n_beam: number of prefixes to keep, the beams.
-        length_penalty: continuations are ranked by log-probability divided by length to this power. As the former
-            is negative, larger values favour longer ones; 0 compares the probabilities themselves.
+        length_penalty: power of the length that divides log-probabilities; the larger, the longer the continuations.
         repetition_penalty: as in :func:`generate`, on log-probabilities.
         mask: as in :func:`generate`.
         end_token: ends a continuation; without it all have ``n_new`` tokens.
@@ -145,8 +144,7 @@ def beam_search(
         log_probs = session.read(text).float().log_softmax(dim=-1)  # (batch * n_beam, vocab_size)
         log_probs = penalised(log_probs, text, repetition_penalty, session.real(text))
         totals = (scores.view(-1, 1) + log_probs).view(batch, -1)  # (batch, n_beam * vocab_size)
-        # Each beam has only one continuation that ends, so the best 2 · n_beam include n_beam that do not. A vocabulary
-        # of one token has no more than n_beam in all.
+        # Each beam has one continuation that ends, so the best 2 · n_beam include n_beam that do not, if there are any.
         totals, places = totals.topk(min(2 * n_beam, totals.shape[1]))
         rows, chosen = places // log_probs.shape[1] + first, places % log_probs.shape[1]
         ends = chosen == (-1 if end_token is None else end_token)  # no token is -1

@@ -5,8 +5,12 @@ rate that rises linearly and falls along a cosine, and clipping of the gradient 
 2020, appendix B, https://arxiv.org/abs/2005.14165); evaluation on a schedule; and checkpoints, from which an
 interrupted run resumes as if nothing had happened.
 
-The loop knows nothing about language: model, batches and loss may be of any kind. It needs only a loss, or a function
-that fills the gradients.
+The loop knows nothing about language: model, batches and loss may be of any kind. Most methods need only a loss. Those
+that need more (adversarial training, meta-learning, private or federated training) pass ``gradients``, which may
+compute them in any way, such as with ``torch.func`` or in an inner loop on a copy of the model; clipping, optimisers,
+schedule, history and checkpoints remain those of the loop. Two networks that train against each other go into one
+module. If they take turns, each batch must say whose turn it is: state that a function keeps between calls is not saved
+in checkpoints.
 """
 
 from __future__ import annotations
@@ -81,12 +85,6 @@ def train(
     checkpoint: str | Path | None = None,
 ) -> History:
     """Train a model in place; by several processes if ``torchrun`` started them, see :mod:`.parallel`.
-
-    Most methods need only a loss. Those that need more (adversarial training, meta-learning, private or federated
-    training) pass ``gradients``, which may compute them in any way, such as with ``torch.func`` or in an inner loop on
-    a copy of the model; clipping, optimisers, schedule, history and checkpoints remain those of the loop. Two networks
-    that train against each other go into one module. If they take turns, each batch must say whose turn it is: state
-    that a function keeps between calls is not saved in checkpoints.
 
     Args:
         model: any module. If it is in training mode, submodules in evaluation mode stay there; if it is in evaluation

@@ -21,7 +21,7 @@ from largemodels.models.gpt import GPT, GPTConfig
 from largemodels.text.tokenizers import ByteBPE, Tokenizer
 from largemodels.text.writing import complete
 from tests.book import checks
-from tools.app_picture import STATE, TEXT, begin, picture
+from tools.app_picture import STATE, TEXT, begin, finished, picture
 
 Models = dict[str, tuple[GPT, Tokenizer]]
 
@@ -275,7 +275,9 @@ def test_two_readers_at_once_get_their_own_texts(new_page, models: Models, write
 
 def test_the_picture_of_the_chapter(new_page, tmp_path: Path) -> None:
     visit = new_page()
-    picture(visit, "ROMEO:", tmp_path / "app.png", tokens=60, seed=0)
+    begin(visit, "ROMEO:", tokens=60, seed=0)
+    finished(visit)
+    picture(visit, tmp_path / "app.png")
     from PIL import Image
 
     with Image.open(tmp_path / "app.png") as taken:

@@ -162,9 +162,9 @@ def test_a_page_elsewhere_is_refused(address: str) -> None:
 
 
 def test_a_name_given_with_host_is_answered() -> None:
-    names = server.Guard(FastAPI(), "Models.example", n_values=8)
+    names = server.Guard(FastAPI(), "Models.example", n_values=(8, 10))
     assert names._ours("models.example:7860") and not names._ours("192.168.1.5")
-    everywhere = server.Guard(FastAPI(), "0.0.0.0", everywhere=True, n_values=8)
+    everywhere = server.Guard(FastAPI(), "0.0.0.0", everywhere=True, n_values=(8, 10))
     assert everywhere._ours("192.168.1.5:7860") and everywhere._ours(socket.gethostname())
     assert everywhere._ours("[fe80::1]:7860") and not everywhere._ours("evil.example")
 

@@ -139,3 +139,24 @@ def test_what_a_chapter_loads_is_noted(tmp_path: Path, monkeypatch: pytest.Monke
         "study": "9_part/thing",
         "fingerprint": studies.fingerprint(studies.read("9_part/thing")),
     }
+
+
+@pytest.mark.parametrize(
+    ("lowest", "tried"),
+    [(4, [3, 4, 5]), (2, [3, 4, 5, 2, 1]), (6, [3, 4, 5, 6, 7])],
+)
+def test_the_best_has_worse_neighbours(lowest: int, tried: list[int]) -> None:
+    asked: list[int] = []
+
+    def score(value: int) -> int:
+        asked.append(value)
+        return abs(value - lowest)
+
+    assert studies.best_inside(range(9), (3, 4, 5), score) == lowest
+    assert asked == tried
+
+
+def test_a_best_at_the_end_is_none() -> None:
+    with pytest.raises(StudyError, match="end of the ladder: make it longer"):
+        studies.best_inside((1, 3, 10), (3,), lambda value: value)
+    assert studies.best_inside((0, 1, 3, 10, 30), (3,), lambda value: 0) == 3  # equally good: the first tried
