@@ -27,9 +27,7 @@ TEMPLATE_EXERCISES = range(1, 7)
 
 
 # Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
-NOT_YET_MOVED = {
-    "05_project/finetuning",
-}
+NOT_YET_MOVED: set[str] = set()
 
 ORIGIN, SUMMARY, EXERCISE_HEADING = "Where it comes from", "Summary", "Exercises"
 _CHAPTER_LINK = r"\[[^\]]+\]\((?:\.\./\w+/)?\w+\.ipynb\)"

@@ -1,4 +1,9 @@
-"""SmolLM2-135M-Instruct from its data package, converted once and kept in the user's cache."""
+"""SmolLM2-135M-Instruct from its data package, converted once and kept in the user's cache.
+
+It is an instruct model: after pretraining it was tuned to answer in dialogues. The package holds its matrices rounded
+to 4 bits a number (Q4_1 of the GGUF format: for each 32 numbers a least value and a step, the embedding with 8 bits).
+The conversion widens them to float32, which does not bring back what the rounding lost.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +22,11 @@ if TYPE_CHECKING:
 
 
 def smollm2(*, unchecked: bool = False) -> Path:
-    """Folder with SmolLM2-135M-Instruct in float32 and its tokenizer, in the format of ``transformers``.
+    """Folder with SmolLM2-135M-Instruct and its tokenizer, in the format of ``transformers``.
 
-    The first call converts the package's file, which takes about half a minute and needs the package ``gguf``.
-    Every call checks the files against checksums recorded then.
+    The numbers are float32, but were rounded to 4 bits before, see above. The first call converts the package's file,
+    which takes about half a minute and needs the package ``gguf``. Every call checks the files against checksums
+    recorded then.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
@@ -35,9 +41,10 @@ def smollm2(*, unchecked: bool = False) -> Path:
 
 
 def load_smollm2() -> tuple[GPT, TransformersTokenizer]:
-    """SmolLM2-135M-Instruct as our own GPT, in float32 and evaluation mode, and its tokenizer.
+    """SmolLM2-135M-Instruct as our own GPT, in evaluation mode, and its tokenizer.
 
-    Ben Allal et al., 2025 (https://arxiv.org/abs/2502.02737). See :func:`largemodels.pretrained.smollm2.smollm2`.
+    The instruct model, not the base model; float32, widened from 4 bits a number. Ben Allal et al., 2025
+    (https://arxiv.org/abs/2502.02737). See :func:`largemodels.pretrained.smollm2.smollm2`.
 
     Raises:
         DataError: if the package with the weights is missing or damaged.
