@@ -53,7 +53,7 @@ def test_an_excerpt_is_of_the_section_that_was_found(browser: Browser, base: str
         expect(visit.page.locator("ul.search p.context").first).to_be_visible()
         first = visit.page.evaluate(RESULTS)[0]
     assert first["page"] == "notebooks/05_project/pretraining.html#what-a-prediction-costs"
-    assert "nothing if it was certain and right" in first["excerpt"]
+    assert "What some model predicts after each input" in first["excerpt"]
 
 
 def test_a_word_that_is_nowhere_is_answered_in_words(browser: Browser, base: str) -> None:
