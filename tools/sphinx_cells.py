@@ -65,7 +65,7 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
             node["prompt_show"] = node["prompt_hide"] = summary
     _fold_code_of_first_picture(cells, notebook)
     _fold_opening([node for node in cells if OPENING & set(node["classes"])])
-    _collect_notes(doctree, notebook)
+    _fold_notes(doctree)
 
 
 def _remove_claim_lines(cell: nodes.Element) -> int:
@@ -129,37 +129,14 @@ def _fold_opening(cells: list[nodes.Element]) -> None:
     parent.insert(place, fold("Set-up and settings", *cells, classes="fold-opening"))
 
 
-def _collect_notes(doctree: nodes.document, notebook: NotebookNode) -> None:
-    """Put the notes on the source under one folded heading at the end, each with a link back to its section."""
-    noted = {index for index, cell in enumerate(notebook.cells) if "source_note" in cell.metadata}
-    found = [node for node in doctree.findall(nodes.block_quote) if cell_of(node) in noted]
-    own = next((s for s in doctree.findall(nodes.section) if s[0].astext() == SURVEY), None)
-    if not found:
+def _fold_notes(doctree: nodes.document) -> None:
+    """What the survey says, at the end of a chapter, opens on request."""
+    section = next((one for one in doctree.findall(nodes.section) if one[0].astext() == SURVEY), None)
+    if section is None:
         return
-    if own is None:
-        own = nodes.section("", nodes.title(SURVEY, SURVEY), ids=["what-the-survey-says"])
-        own["names"] = [nodes.fully_normalize_name(SURVEY)]
-        own.document = doctree
-        for note in found:
-            section = note.parent
-            section.remove(note)
-            own += [_from(section), note]
-        next(doctree.findall(nodes.section)).append(own)
-    inside = own.children[1:]
-    own.children = own.children[:1]
-    own += fold(_notes(len(found)), *inside, classes="fold-notes")
-
-
-def _notes(count: int) -> str:
-    return "One note" if count == 1 else f"{count} notes"
-
-
-def _from(section: nodes.Element) -> nodes.paragraph:
-    """Where a note was: "From the section “By hand”", with a link to it."""
-    title = section[0].astext() if isinstance(section[0], nodes.title) else ""
-    link = nodes.reference("", title, refid=section["ids"][0], internal=True)
-    said = [nodes.Text("From the section “"), link, nodes.Text("”")]
-    return nodes.paragraph("", "", *said, classes=["note-origin"])
+    notes = [one for one in section.children if isinstance(one, nodes.block_quote)]
+    summary = "One note" if len(notes) == 1 else f"{len(notes)} notes"
+    section[1:] = [fold(summary, *section[1:], classes="fold-notes")]
 
 
 def visit_fold(self: SphinxTranslator, node: HideCodeCellNode) -> None:

@@ -206,7 +206,7 @@ def pass_over(self: SphinxTranslator, node: claimed) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Connect; the notes on the source have moved before (400)."""
+    """Connect; the notes on the source have been folded before (400)."""
     plain = (pass_over, pass_over)
     app.add_node(claimed, html=(visit_claimed, depart_claimed), latex=plain, text=plain)
     app.connect("doctree-read", mark_chapter, priority=410)

@@ -1,7 +1,7 @@
 """Check the order of a chapter's cells, which CONTRIBUTING.md describes under "Cells".
 
 Title and question, set-up, parameters, settings, the first picture, where it comes from, the chapter, summary,
-exercises, what the survey says. The chapters named in `NOT_YET_MOVED` may keep the previous order.
+exercises, what the survey says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tools import needs
 from tools.cells import faults
 from tools.markdown import images
 from tools.normal_form import START, SURVEY
-from tools.notebooks import chapter_of, tags, where
+from tools.notebooks import tags, where
 from tools.passages import Passage, passages
 from tools.prose import COST
 from tools.wording import counted
@@ -24,10 +24,6 @@ from tools.wording import counted
 _EXERCISE = re.compile(r"Exercise (\d+) · (easy|medium|hard) · (\d+) min")
 EXERCISES = range(3, 7)  # how many a chapter may have
 TEMPLATE_EXERCISES = range(1, 7)
-
-
-# Their questions, first pictures and source notes have not been moved yet. Remove a chapter when it has been.
-NOT_YET_MOVED: set[str] = set()
 
 ORIGIN, SUMMARY, EXERCISE_HEADING = "Where it comes from", "Summary", "Exercises"
 _CHAPTER_LINK = r"\[[^\]]+\]\((?:\.\./\w+/)?\w+\.ipynb\)"
@@ -38,21 +34,20 @@ def problems(path: Path, notebook: NotebookNode, template: bool = False) -> list
     """What is wrong with a notebook's cells and their order; the template may be unexecuted and shorter."""
     if len(notebook.cells) < 4:
         return [f"{where(path)}: begin with header, set-up, parameters and settings; copy the template"]
-    moved = chapter_of(path) not in NOT_YET_MOVED
     found = [
-        *_header(notebook, moved),
-        *_opening(notebook, moved),
-        *((_setup_place(notebook) if moved else 1, text) for text in needs.problems(path, notebook)),
-        *_sections(notebook, moved),
+        *_header(notebook),
+        *_opening(notebook),
+        *((_setup_place(notebook), text) for text in needs.problems(path, notebook)),
+        *_sections(notebook),
         *_exercises(notebook, TEMPLATE_EXERCISES if template else EXERCISES),
         *faults(notebook, executed=not template),
+        *_first_picture(notebook, executed=not template),
+        *_survey(notebook),
     ]
-    if moved:
-        found += [*_first_picture(notebook, executed=not template), *_survey(notebook)]
     return [f"{where(path, index)}: {text}" for index, text in sorted(found)]
 
 
-def _header(notebook: NotebookNode, moved: bool) -> Iterator[tuple[int, str]]:
+def _header(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
     cell = notebook.cells[0]
     parts = re.split(r"\n\s*\n", cell.source.strip())
     if cell.cell_type != "markdown" or len(parts) < 3 or not re.fullmatch(r"# \S[^\n]*", parts[0]):
@@ -62,8 +57,6 @@ def _header(notebook: NotebookNode, moved: bool) -> Iterator[tuple[int, str]]:
         yield 0, "say in one sentence what the reader can do afterwards"
     if not COST.fullmatch(parts[2]):
         yield 0, "the third paragraph must be the line of costs: `*N minutes · N GB · data · scale laptop*`"
-    if not moved:
-        return
     if len(parts) < 4 or not BUILDS_ON.fullmatch(" ".join(parts[3].split())):
         yield 0, "the fourth paragraph must be `*Builds on [title](notebook), …*` or `*Builds on nothing*`"
     before = [one.source for one in notebook.cells[1 : _setup_place(notebook)]]
@@ -77,9 +70,9 @@ def _setup_place(notebook: NotebookNode) -> int:
     return next((index for index, kind in enumerate(kinds) if kind != "markdown"), 1)
 
 
-def _opening(notebook: NotebookNode, moved: bool) -> Iterator[tuple[int, str]]:
+def _opening(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
     """Set-up, parameters and settings, one after the other."""
-    first = min(_setup_place(notebook), len(notebook.cells) - 3) if moved else 1
+    first = min(_setup_place(notebook), len(notebook.cells) - 3)
     setup, parameters, settings = notebook.cells[first : first + 3]
     if setup.cell_type != "code" or not {"setup", "hide-cell"} <= tags(setup):
         yield first, "must be the code cell tagged setup and hide-cell"
@@ -143,20 +136,20 @@ def _passages(notebook: NotebookNode) -> list[tuple[int, Passage]]:
     return [(index, one) for index, cell in cells for one in passages(cell.source)]
 
 
-def _sections(notebook: NotebookNode, moved: bool) -> Iterator[tuple[int, str]]:
+def _sections(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
     every = _passages(notebook)
     for index, one in every:
         if one.heading == 1 and index:
             yield index, f"“{one.text}” is a second title; use ## for sections"
     places = [place for place, (_, one) in enumerate(every) if one.heading == 2]
     names = [every[place][1].text for place in places]
-    if moved and names[:1] != [ORIGIN]:
+    if names[:1] != [ORIGIN]:
         yield every[places[0]][0] if places else 0, f"the first section must be `## {ORIGIN}`"
-    if moved and names[-1:] == [SURVEY]:
+    if names[-1:] == [SURVEY]:
         names, places = names[:-1], places[:-1]
     if names[-2:] != [SUMMARY, EXERCISE_HEADING]:
         last = f"the last two sections must be `## {SUMMARY}` and `## {EXERCISE_HEADING}`"
-        yield len(notebook.cells) - 1, f"{last}; only `## {SURVEY}` may follow" if moved else last
+        yield len(notebook.cells) - 1, f"{last}; only `## {SURVEY}` may follow"
     elif places[-1] == places[-2] + 1:
         yield every[places[-2]][0], "the summary is empty"
 

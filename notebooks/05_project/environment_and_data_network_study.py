@@ -12,80 +12,35 @@ or two other plays. Draws, replaced words and recipe are those of the study `env
 from __future__ import annotations
 
 import re
-from collections import Counter
 
-import numpy as np
+import environment_and_data_study as first
 import torch
 
 import largemodels as lm
 from largemodels.book.studies import Study
 from largemodels.models.presets import preset
 
-LENGTH, ORDER, STEPS = 256, 5, 800
+ORDER, STEPS = 5, 800
 TEXTS = ("nothing", "capitals and own", "as many others", "two other plays")
-
-
-def replacements(change: str, seed: int) -> dict[str, str]:
-    """Words of the two plays, each with a word of the same length and case from the others."""
-    corpus = lm.shakespeare()
-    others = set(re.findall("[A-Za-z]+", corpus.text("train")))
-    known = {word.lower() for word in others}
-    here = Counter(re.findall("[A-Za-z]+", "".join(corpus.test.values())))
-    suspects = {
-        word
-        for word in here
-        if re.fullmatch("[A-Z]{3,}", word) or word.lower() not in known
-    }
-    rng = np.random.default_rng(seed)
-    chosen = suspects if change == "capitals and own" else set()
-    if change == "as many others":  # drawn until they fill as many characters
-        left = sum(len(word) * here[word] for word in suspects)
-        for word in rng.permutation(sorted(set(here) - suspects)).tolist():
-            if len(word) * here[word] <= left:
-                chosen.add(word)
-                left -= len(word) * here[word]
-    pool: dict[tuple[bool, ...], list[str]] = {}
-    for word in sorted(others - set(here)):
-        pool.setdefault(case(word), []).append(word)
-    return {word: str(rng.choice(pool.get(case(word), [word]))) for word in sorted(chosen)}
-
-
-def case(word: str) -> tuple[bool, ...]:
-    """Length and capitals of a word."""
-    return tuple(letter.isupper() for letter in word)
-
-
-def windows(plays: list[str]) -> list[str]:
-    """All windows of the plays."""
-    return [
-        play[i : i + LENGTH]
-        for play in plays
-        for i in range(0, len(play) - LENGTH + 1, LENGTH)
-    ]
 
 
 def parted(change: str, seed: int) -> tuple[str, str]:
     """A tenth of the windows, and the rest with its words replaced."""
-    plays, new = list(lm.shakespeare().test.values()), replacements(change, seed)
+    plays, new = first.texts()[3], first.replacements(change, seed)
     altered = [
         re.sub("[A-Za-z]+", lambda it: new.get(it[0], it[0]), play) for play in plays
     ]
-    every, after = windows(plays), windows(altered)
-    order = np.random.default_rng(seed).permutation(len(every))
-    held_out = set(order[: len(every) // 10].tolist())
-    rest = (piece for number, piece in enumerate(after) if number not in held_out)
-    return "".join(every[number] for number in sorted(held_out)), "".join(rest)
+    return first.parted(plays, altered, "windows", seed)
 
 
 def trained(text: str, seed: int) -> dict[str, float]:
     """Losses of both models in nats a character; the text "nothing" is the rest, unchanged."""
-    corpus = lm.shakespeare()
-    tokenizer = lm.CharTokenizer(
-        "".join(corpus.text(part) for part in ("train", "validation", "test"))
-    )
-    test, rest = parted(text, seed)
+    tokenizer, corpus = first.texts()[0], lm.shakespeare()
     if text == "two other plays":
+        test, rest = parted("nothing", seed)
         rest = (corpus.train["hamlet"] + corpus.train["as_you_like_it"])[: len(rest)]
+    else:
+        test, rest = parted(text, seed)
     tokens, training = tokenizer.encode(test), tokenizer.encode(rest)
     counted = lm.NGram(ORDER, tokenizer.vocab_size).fit(training.numpy())
     torch.manual_seed(seed)

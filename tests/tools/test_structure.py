@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from tests.tools.examples import HEADER, code, figure, markdown, printed
-from tools import notebooks, structure
+from tools import structure
 
 HERE = Path("a.ipynb")
 Fault = Callable[[NotebookNode], object]
@@ -234,34 +234,6 @@ def test_an_error_that_is_the_point_is_fine(chapter: NotebookNode) -> None:
     output(chapter, ERROR)
     chapter.cells[3].metadata["tags"] = ["raises-exception"]
     assert structure.problems(HERE, chapter) == []
-
-
-def test_only_chapters_that_keep_the_old_order_are_excused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The list of exceptions names existing chapters, and only while they need it: so it shrinks."""
-    for name in sorted(structure.NOT_YET_MOVED):
-        path = notebooks.path_of(name)
-        assert path.exists(), f"NOT_YET_MOVED names {name}, which is gone: strike it out"
-        notebook = notebooks.read(path)
-        excused = structure.problems(path, notebook)
-        with monkeypatch.context() as patch:
-            patch.setattr(structure, "NOT_YET_MOVED", set())
-            asked = structure.problems(path, notebook)
-        assert set(asked) - set(excused), f"{name} has the new order: strike it out of NOT_YET_MOVED"
-
-
-def test_the_old_order_of_a_chapter_that_was_not_moved(
-    chapter: NotebookNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(structure, "NOT_YET_MOVED", {"05_project/old"})
-    old = Path("notebooks/05_project/old.ipynb")
-    chapter.cells[0].source = "\n\n".join(HEADER.split("\n\n")[:3])
-    chapter.cells[4:6] = [chapter.cells[5], chapter.cells[4]]
-    chapter.cells.insert(5, chapter.cells.pop())
-    del chapter.cells[-1]
-    for count, cell in enumerate((cell for cell in chapter.cells if cell.cell_type == "code"), start=1):
-        cell.execution_count = count
-    assert structure.problems(old, chapter) == []
-    assert len(structure.problems(HERE, chapter)) == 4
 
 
 def test_a_question_may_have_a_cell_of_its_own(chapter: NotebookNode) -> None:

@@ -185,6 +185,32 @@ def _options(gr: ModuleType, writer: Writer) -> tuple[Any, list[Any]]:
     return model, [choice, temperature, top_k, top_p, tokens, seed]
 
 
+def _on(
+    gr: ModuleType,
+    at_once: int,
+    reads: Callable[[str | None], bool],
+    events: list[Any],
+    name: str,
+    call: Callable[..., Generator[Any, None, None]],
+    inputs: list[Any],
+    outputs: list[Any],
+    js: str | None = None,
+) -> Any:
+    """Call the writer at these events, in the one queue for both forms."""
+    return gr.on(
+        events,
+        _for_readers(call, reads, gr.Request),
+        inputs,
+        outputs,
+        js=js,
+        api_name=name,
+        concurrency_limit=at_once,
+        concurrency_id="texts",
+        show_progress="minimal",
+        preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
+    )
+
+
 def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: True) -> Blocks:
     """The page, not yet served. Which of its two forms is shown depends on the chosen model.
 
@@ -195,7 +221,7 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
     Raises:
         AppError: if Gradio is not installed.
     """
-    gr, config = gradio(), writer.config
+    gr = gradio()
     answering = [name for name, (_, tokenizer) in writer.models.items() if can_answer(tokenizer)]
     chat_first = next(iter(writer.models)) in answering
     with gr.Blocks(title="Large Models at Work", analytics_enabled=False) as blocks:
@@ -216,26 +242,14 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
             with gr.Column(scale=1, min_width=280):
                 model, others = _options(gr, writer)
         # These two come first: the server tells functions by their number.
-        both: dict[str, Any] = dict(
-            concurrency_limit=config.at_once,
-            concurrency_id="texts",  # one queue for both
-            show_progress="minimal",
-            preprocess=False,  # the writer checks all values, and says what is wrong with them on the page
+        asks = functools.partial(_on, gr, writer.config.at_once, reads)
+        writing = asks(
+            [go.click, prompt.submit], "write", _continuing(writer), [prompt, model, *others], [text, state]
         )
-        write = _for_readers(_continuing(writer), reads, gr.Request)
-        writing = gr.on(
-            [go.click, prompt.submit],
-            write,
-            [prompt, model, *others],
-            [text, state],
-            api_name="write",
-            **both,
-        )
-        chat = _for_readers(_conversing(writer), reads, gr.Request)
         sent = gr.Textbox(visible=False)  # what was said, as JSON
         inputs, outputs = [message, sent, model, *others, said], [message, said, state]
-        chatting = gr.on(
-            [send.click, message.submit], chat, inputs, outputs, js=_AS_TEXT, api_name="chat", **both
+        chatting = asks(
+            [send.click, message.submit], "chat", _conversing(writer), inputs, outputs, js=_AS_TEXT
         )
         unseen: dict[str, Any] = dict(queue=False, api_visibility="private")
         for button, job in [(stop, writing), (halt, chatting)]:
@@ -247,7 +261,7 @@ def page(writer: Writer, reads: Callable[[str | None], bool] = lambda session: T
         by_form = [continuing, conversing, to_continue, to_converse, continued]
         forms = _FORMS % json.dumps(answering)
         model.change(None, model, by_form, js=forms, **unseen)
-    blocks.queue(max_size=config.waiting)
+    blocks.queue(max_size=writer.config.waiting)
     return blocks
 
 

@@ -38,6 +38,18 @@ class AppConfig:
             raise ValueError(f"refresh must be 0 or positive, not {self.refresh}.")
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """How a text is to be written, as the page sends it: unchecked."""
+
+    choice: Any = "top-p"  # a name in CHOICES; the next three are used where it names them
+    temperature: Any = 0.8  # see Sampling
+    top_k: Any = 50
+    top_p: Any = 0.95
+    tokens: Any = 200  # to generate, at most max_tokens
+    seed: Any = None  # a whole number makes the text reproducible; with None or "" it differs each time
+
+
 class Writer:
     """What the page calls: it checks a request and generates the text.
 
@@ -54,27 +66,15 @@ class Writer:
         self._lock = threading.Lock()
 
     def write(
-        self,
-        prompt: str,
-        model: str,
-        choice: str = "top-p",
-        temperature: float = 0.8,
-        top_k: int = 50,
-        top_p: float = 0.95,
-        tokens: int = 200,
-        seed: int | str | None = None,
+        self, prompt: str, model: str, *wishes: Any, **named: Any
     ) -> Generator[tuple[str, str], None, None]:
         """Continue a text.
 
         Args:
             prompt: not empty; at most ``max_prompt`` tokens, and no longer than the model's context.
             model: a name among the models.
-            choice: a name in :data:`CHOICES`; the next three arguments are used where it names them.
-            temperature: see :class:`.sampling.Sampling`.
-            top_k: the same.
-            top_p: the same.
-            tokens: maximum number of tokens to generate, at most ``max_tokens``.
-            seed: a whole number makes the text reproducible; with None or "" it differs each time.
+            wishes: see :class:`Wishes`, in its order.
+            named: the same, by name.
 
         Yields:
             the text so far, prompt included, and a status line. A request that is refused yields one status line and
@@ -82,8 +82,7 @@ class Writer:
         """
         try:
             check_text("prompt", prompt)
-            wishes = (choice, temperature, top_k, top_p, tokens, seed)
-            gpt, tokenizer, n_new, options = self._wished(model, *wishes)
+            gpt, tokenizer, n_new, options = self._wished(model, Wishes(*wishes, **named))
             self._refuse_long(prompt, model)
             pieces = stream(gpt, tokenizer, prompt, n_new, **options)
         except ValueError as error:  # also a character without a token, a temperature below 0
@@ -104,7 +103,7 @@ class Writer:
             message: what the user says now.
             said: what was said before, see :func:`.conversation.messages`.
             model: see :meth:`write`.
-            wishes: as in :meth:`write`, from ``choice`` on.
+            wishes: see :class:`Wishes`, in its order.
             named: the same, by name.
 
         Yields:
@@ -112,7 +111,7 @@ class Writer:
         """
         try:
             check_text("message", message)
-            gpt, tokenizer, n_new, options = self._wished(model, *wishes, **named)
+            gpt, tokenizer, n_new, options = self._wished(model, Wishes(*wishes, **named))
             context = gpt.config.context_length
             longest = min(self.config.max_prompt, max(context - n_new, context // 2))
             whole = [*messages(said), {"role": "user", "content": message}]
@@ -155,22 +154,15 @@ class Writer:
             f"then {max(n - 1, 0) / max(seconds - first, 1e-9):.0f} a second.{note}",
         )
 
-    def _wished(
-        self,
-        model: object,
-        choice: object = "top-p",
-        temperature: object = 0.8,
-        top_k: object = 50,
-        top_p: object = 0.95,
-        tokens: object = 200,
-        seed: object = None,
-    ) -> tuple[GPT, Tokenizer, int, dict[str, Any]]:
+    def _wished(self, model: object, wishes: Wishes) -> tuple[GPT, Tokenizer, int, dict[str, Any]]:
         """The model, its tokenizer, the number of tokens to generate, and how each of them is chosen."""
         if not isinstance(model, str) or model not in self.models:
             raise ValueError(f"There is no model {shown(model)}.")
         gpt, tokenizer = self.models[model]
-        chosen_by = sampling(choice, temperature, top_k, top_p, tokenizer.vocab_size)
-        return gpt, tokenizer, self._n_new(tokens), chosen_by | {"generator": seeded(seed)}
+        chosen_by = sampling(
+            wishes.choice, wishes.temperature, wishes.top_k, wishes.top_p, tokenizer.vocab_size
+        )
+        return gpt, tokenizer, self._n_new(wishes.tokens), chosen_by | {"generator": seeded(wishes.seed)}
 
     def _n_new(self, tokens: object) -> int:
         n, most = number("number of tokens", tokens), self.config.max_tokens

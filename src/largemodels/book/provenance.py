@@ -101,6 +101,16 @@ def file_hash(path: Path | str) -> str:
     return code_hash(Path(path).read_text(encoding="utf-8"))
 
 
+def script_hash(path: Path) -> str:
+    """Hash a study's script together with the scripts beside it that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    modules |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    beside = [path.with_name(f"{module}.py") for module in sorted(modules)]
+    hashes = [file_hash(path), *(script_hash(other) for other in beside if other.exists())]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+
+
 def loaded() -> dict[str, str]:
     """Library files that this process has imported, by path inside the library, with their hashes.
 

@@ -23,7 +23,7 @@ from ..files import aside, flush, from_json, sha256, to_json
 from ..paths import data_root, library_root
 from . import provenance, recompute
 from .journal import note
-from .provenance import file_hash
+from .provenance import script_hash
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -85,7 +85,7 @@ class Study:
 
     def __init__(self, name: str, timed: Iterable[str] = TIMED) -> None:
         self.name, self.timed = name, list(timed)
-        self.code = file_hash(script(name))
+        self.code = script_hash(script(name))
         self._again = recompute.asked()
         self._done: list[dict[str, Any]] = []  # finished rows, with what they used and kept
         self._kept: dict[str, dict[str, Any]] | None = None  # by the row that is being computed
@@ -247,7 +247,7 @@ def changes(name: str, stored: dict[str, Any]) -> list[str]:
     """The code files that have changed since a study was run or verified."""
     changed = provenance.changed(stored["hashes"]["library"])
     # An installed library has no notebooks beside it, and so no script that could differ.
-    if script(name).exists() and file_hash(script(name)) != stored["hashes"]["script"]:
+    if script(name).exists() and script_hash(script(name)) != stored["hashes"]["script"]:
         changed.append(script(name).name)
     return changed
 

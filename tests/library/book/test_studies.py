@@ -84,6 +84,17 @@ def test_a_changed_script_is_an_error(checkout: Path) -> None:
         load("9_part/thing")
 
 
+def test_a_script_that_another_study_imports_counts(checkout: Path) -> None:
+    first = checkout.with_name("first_study.py")
+    first.write_text("rate = 1\n", encoding="utf-8")
+    checkout.write_text("import first_study as first\nimport json\n", encoding="utf-8")
+    run()
+    assert len(load("9_part/thing")) == 3
+    first.write_text("rate = 2\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"thing_study\.py changed since"):
+        load("9_part/thing")
+
+
 def test_a_changed_library_is_an_error() -> None:
     run()
     path = studies.path("9_part/thing")
