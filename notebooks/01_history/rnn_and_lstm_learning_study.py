@@ -7,7 +7,8 @@ One thread, about 4 minutes. An interrupted study goes on where it stopped.
 Networks of 25,000 to 36,000 parameters copy one symbol over a gap. Training ends when every
 validation sequence is right, or after 500 steps. For each network and gap, learning rates are tried
 with two seeds, beginning with three rates; while the best is the lowest or the highest tried, the
-next one is added. With the best, five other seeds are trained.
+next one is added. With the best, five other seeds are trained, and the two LSTMs once more at one
+rate.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ MODELS = {
     "GPT, rotary positions": ("gpt", 32, "rotary"),
     "GPT, no positions": ("gpt", 32, "none"),
 }
+SAME_RATE = ("LSTM, forget bias 1", "LSTM, forget bias 4")  # compared at one rate, too
 SLOW = ("RNN, PyTorch's start",)  # the slowest at the shortest gap, not tried at the next
 
 
@@ -132,4 +134,7 @@ if __name__ == "__main__":
             best = best_rate(study, model, gap)
             for seed in TEST_SEEDS:
                 study.row(train, phase="test", model=model, gap=gap, rate=best, seed=seed)
+    for model in SAME_RATE:
+        for seed in TEST_SEEDS:
+            study.row(train, phase="same rate", model=model, gap=32, rate=1e-3, seed=seed)
     study.save()
