@@ -1,0 +1,100 @@
+"""At which depth does a network of ReLU layers stop learning the digits, and what brings it back?
+
+Each way of building the network gets the learning rate that is best on validation digits at its own depth, over two
+seeds that are not reported, from a ladder that is extended until the best rate lies inside.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import largemodels as lm
+from largemodels.book.studies import Study, best_inside
+
+RATES = [3e-6 * 10 ** (k / 2) for k in range(15)]  # 3e-6 … 30
+STEPS, WIDTH = 400, 64
+DEPTHS = (2, 4, 8, 16, 32)
+# name: (scale of torch's own starting weights, its biases kept, residual, norm, optimiser)
+WAYS = {
+    "torch's start": (1.0, True, False, False, "adam"),
+    "He's start": (6**0.5, False, False, False, "adam"),
+    "torch's start, norm": (1.0, True, False, True, "adam"),
+    "torch's start, residual": (1.0, True, True, False, "adam"),
+}
+AT_32 = {
+    "torch's weights, no biases": (1.0, False, False, False, "adam"),
+    "He's weights, torch's biases": (6**0.5, True, False, False, "adam"),
+    "torch's start, SGD": (1.0, True, False, False, "sgd"),
+    "torch's weights, no biases, SGD": (1.0, False, False, False, "sgd"),
+    "He's start, SGD": (6**0.5, False, False, False, "sgd"),
+}
+
+
+class Network(nn.Module):
+    def __init__(self, depth: int, scale: float, biases: bool, residual: bool, norm: bool) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(64, WIDTH) for _ in range(depth))
+        self.head, self.residual, self.norm = nn.Linear(WIDTH, 10), residual, norm
+        with torch.no_grad():
+            for layer in self.layers:
+                layer.weight.mul_(scale)
+                layer.bias.mul_(biases)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            a = layer(x)
+            a = F.relu(F.layer_norm(a, (WIDTH,)) if self.norm else a)
+            x = x + a if self.residual else a
+        return self.head(x)
+
+
+def run(way: str, depth: int, rate: float, seed: int) -> dict[str, float]:
+    """Errors in per cent after training, and the loss."""
+    parts = {part: (x.flatten(1), y) for part, (x, y) in lm.digits().items()}
+    scale, biases, residual, norm, optimiser = (WAYS | AT_32)[way]
+    torch.manual_seed(seed)
+    model = Network(depth, scale, biases, residual, norm)
+    x, y = parts["train"]
+    if optimiser == "sgd":
+        step = torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9)
+    else:
+        step = torch.optim.Adam(model.parameters(), lr=rate, eps=1e-30)  # size of gradients: no matter
+    schedule = torch.optim.lr_scheduler.OneCycleLR(step, rate, total_steps=STEPS, pct_start=0.1)
+    for _ in range(STEPS):
+        some = torch.randint(len(x), (128,))
+        loss = F.cross_entropy(model(x[some]), y[some])
+        step.zero_grad()
+        loss.backward()
+        step.step()
+        schedule.step()
+    result = {}
+    with torch.no_grad():
+        for part, (x, y) in parts.items():
+            wrong = (model(x).argmax(dim=1) != y).float().mean().item()
+            result[f"{part}_error"] = 100 * wrong
+        loss = F.cross_entropy(model(parts["validation"][0]), parts["validation"][1]).item()
+    return result | {"validation_loss": loss if math.isfinite(loss) else 1e9}
+
+
+def tuned(study: Study, way: str, depth: int) -> None:
+    def score(rate: float) -> tuple[float, float]:
+        rows = [study.row(run, way=way, depth=depth, rate=rate, seed=seed) for seed in (100, 101)]
+        return sum(r["validation_error"] for r in rows), sum(r["validation_loss"] for r in rows)
+
+    middle = 5 if (WAYS | AT_32)[way][-1] == "adam" else 8
+    rate = best_inside(RATES, RATES[middle - 2 : middle + 2], score)
+    for seed in range(5):
+        study.row(run, way=way, depth=depth, rate=rate, seed=seed)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    study = Study("02_concepts/networks_and_depth_deep")
+    for way in WAYS:
+        for depth in DEPTHS:
+            tuned(study, way, depth)
+    for way in AT_32:
+        tuned(study, way, 32)
+    study.save()
