@@ -55,7 +55,7 @@ def run(cure: str, strength: float, rate: float, depth: int, n: int, seed: int) 
     step = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     total = PASSES * 10  # steps of 100 pictures, however many there are
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(step, total)
-    best = (101.0, 0.0, 0)
+    best, state = (101.0, 0), {}
     for i in range(total):
         model.train()
         some = torch.randint(n, (BATCH,))
@@ -68,15 +68,17 @@ def run(cure: str, strength: float, rate: float, depth: int, n: int, seed: int) 
         step.step()
         schedule.step()
         if (i + 1) % 20 == 0 and (found := error(model, x_val, y_val)) < best[0]:
-            best = (found, error(model, *PARTS["test"]), i + 1)
-    return {
+            best = (found, i + 1)
+            state = {name: it.clone() for name, it in model.state_dict().items()}
+    result = {
         "train_error": error(model, x, y),
         "validation_error": error(model, x_val, y_val),
         "test_error": error(model, *PARTS["test"]),
+        "stopped_at": best[1],
         "stopped_validation": best[0],
-        "stopped_test": best[1],
-        "stopped_at": best[2],
     }
+    model.load_state_dict(state)
+    return result | {"stopped_test": error(model, *PARTS["test"])}
 
 
 if __name__ == "__main__":
@@ -102,7 +104,7 @@ if __name__ == "__main__":
         return value
 
     tuned("logistic regression", slice(2, 5), rate=0.01, depth=0, n=1_000)
-    for depth in (2, 4, 8):
+    for depth in (4,):
         tuned("no cure", slice(3, 6), strength=0.0, depth=depth, n=1_000)
     rate = tuned("no cure", slice(3, 6), strength=0.0, depth=1, n=1_000)
     tuned("weight decay", slice(3, 7), rate=rate, depth=1, n=1_000)
