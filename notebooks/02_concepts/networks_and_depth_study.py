@@ -1,8 +1,8 @@
 """A zigzag of many pieces: which depth does it take to fit it, by construction and by training?
 
-Networks of one to six hidden layers with about 1,000 parameters each. Depth and number of pieces get the learning rate
-that is best over two seeds that are not reported; then five other seeds. A second part starts the network of 37
-parameters that draws 64 pieces exactly from its own weights plus noise.
+Networks of one to six hidden layers with about 1,000 parameters each. Depth and number of pieces get
+the learning rate that is best over two seeds that are not reported; then five other seeds. A second
+part starts the network of 37 parameters that draws 64 pieces exactly from its own weights plus noise.
 """
 
 import math
@@ -80,12 +80,13 @@ def train(model: nn.Module, pieces: int, rate: float) -> dict[str, float]:
 
 
 def random_start(depth: int, pieces: int, rate: float, seed: int) -> dict[str, float]:
+    """From random weights."""
     torch.manual_seed(seed)
     return train(network(depth), pieces, rate)
 
 
 def near(noise: float, rate: float, seed: int) -> dict[str, float]:
-    """From the exact network for 64 pieces, normal noise of this standard deviation on each weight."""
+    """From the exact network for 64 pieces; noise is its standard deviation on each weight."""
     torch.manual_seed(seed)
     model = folds(6)
     with torch.no_grad():
@@ -99,8 +100,13 @@ if __name__ == "__main__":
     study = Study("02_concepts/networks_and_depth")
 
     def tuned(compute, seeds, **key) -> None:
+        """Rows at the best learning rate."""
+
         def score(rate: float) -> float:
-            return sum(study.row(compute, **key, rate=rate, seed=seed)["rmse"] for seed in (100, 101))
+            return sum(
+                study.row(compute, **key, rate=rate, seed=seed)["rmse"]
+                for seed in (100, 101)
+            )
 
         rate = best_inside(RATES, RATES[4:7], score)
         for seed in seeds:
