@@ -22,6 +22,8 @@ from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
 from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
+from .models.bert import BERT as BERT
+from .models.bert import BERTConfig as BERTConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
@@ -41,6 +43,9 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.transformer import Transformer as Transformer
+from .models.transformer import TransformerConfig as TransformerConfig
+from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
