@@ -1,8 +1,8 @@
 """At which depth does a network of ReLU layers stop learning the digits, and what brings it back?
 
 Each way of building the network gets the learning rate that is best on validation digits at its
-own depth, over three seeds that are not reported, from a ladder that is extended until the best rate
-lies inside.
+own depth, over three seeds that are not reported, from a ladder that is extended until the best
+rate lies inside.
 """
 
 import math

@@ -1,8 +1,8 @@
 """A zigzag of many pieces: which depth does it take to fit it, by construction and by training?
 
-Networks of one to six hidden layers with about 1,000 parameters each. Depth and number of pieces get
-the learning rate that is best over two seeds that are not reported; then five other seeds. A second
-part starts the network of 37 parameters that draws 64 pieces exactly from its own weights plus noise.
+Networks of one to six hidden layers with about 1,000 parameters each. Depth and number of pieces
+get the learning rate that is best over two seeds that are not reported; then five other seeds. A
+second part starts the network of 37 parameters that draws 64 pieces exactly from its weights plus noise.
 """
 
 import math
