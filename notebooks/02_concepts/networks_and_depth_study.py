@@ -2,7 +2,8 @@
 
 Networks of one to six hidden layers with about 1,000 parameters each. Depth and number of pieces
 get the learning rate that is best over two seeds that are not reported; then five other seeds. A
-second part starts the network of 37 parameters that draws 64 pieces exactly from its weights plus noise.
+second part starts the network of 37 parameters that draws 64 pieces exactly from its weights
+plus noise.
 """
 
 import math
