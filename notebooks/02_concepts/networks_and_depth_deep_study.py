@@ -6,6 +6,8 @@ rate lies inside.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,17 +54,14 @@ class Network(nn.Module):
         return self.head(x)
 
 
-def run(way: str, depth: int, rate: float, seed: int) -> dict[str, float]:
-    """Errors in per cent after training, and the loss."""
+def trained(model: nn.Module, groups: list[dict]) -> dict[str, float]:
+    """Errors in per cent after training, and the loss; a group has its own learning rate `lr`."""
     parts = {part: (x.flatten(1), y) for part, (x, y) in lm.digits().items()}
-    scale, biases, residual, norm = (WAYS | AT_32)[way]
-    torch.manual_seed(seed)
-    model = Network(depth, scale, biases, residual, norm)
     x, y = parts["train"]
     # With so small an eps the size of the gradients has no influence on the steps.
-    step = torch.optim.Adam(model.parameters(), lr=rate, eps=1e-30)
+    step = torch.optim.Adam(groups, eps=1e-30)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        step, rate, total_steps=STEPS, pct_start=0.1
+        step, [group["lr"] for group in groups], total_steps=STEPS, pct_start=0.1
     )
     for _ in range(STEPS):
         some = torch.randint(len(x), (128,))
@@ -80,29 +79,34 @@ def run(way: str, depth: int, rate: float, seed: int) -> dict[str, float]:
     return result | {"validation_loss": loss if math.isfinite(loss) else 1e9}
 
 
-def tuned(study: Study, way: str, depth: int) -> None:
+def run(way: str, depth: int, rate: float, seed: int) -> dict[str, float]:
+    """One network."""
+    scale, biases, residual, norm = (WAYS | AT_32)[way]
+    torch.manual_seed(seed)
+    model = Network(depth, scale, biases, residual, norm)
+    return trained(model, [{"params": list(model.parameters()), "lr": rate}])
+
+
+def tuned(study: Study, compute: Callable[..., dict[str, float]], **key: Any) -> None:
     """Five seeds at the best learning rate."""
 
     def score(rate: float) -> tuple[float, float]:
-        seeds = (100, 101, 102)
-        rows = [
-            study.row(run, way=way, depth=depth, rate=rate, seed=seed) for seed in seeds
-        ]
+        rows = [study.row(compute, **key, rate=rate, seed=seed) for seed in (100, 101, 102)]
         # Where all rates end at chance, the last digits of the loss shall not send the search on.
         loss = round(sum(r["validation_loss"] for r in rows), 1)
         return sum(r["validation_error"] for r in rows), loss
 
     rate = best_inside(RATES, RATES[6:11:2], score)  # 3e-4, 3e-3, 3e-2 at first
     for seed in range(5):
-        study.row(run, way=way, depth=depth, rate=rate, seed=seed)
+        study.row(compute, **key, rate=rate, seed=seed)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("02_concepts/networks_and_depth_deep")
     for way in WAYS | AT_32:
-        tuned(study, way, 32)
+        tuned(study, run, way=way, depth=32)
     for depth in (8, 2):
         for way in WAYS:
-            tuned(study, way, depth)
+            tuned(study, run, way=way, depth=depth)
     study.save()

@@ -57,13 +57,15 @@ def folds(k: int) -> nn.Sequential:
     return nn.Sequential(*layers, last)
 
 
-def train(model: nn.Module, pieces: int, rate: float) -> dict[str, float]:
+def train(
+    model: nn.Module, pieces: int, rate: float, steps: int = STEPS
+) -> dict[str, float]:
     """Root of the mean squared error before and after; 0.289 is that of the best constant."""
     x = torch.linspace(0, 1, N)[:, None]
     x_test = torch.rand(4_096, 1, generator=torch.Generator().manual_seed(1))
     y, y_test = zigzag(x, pieces), zigzag(x_test, pieces)
     step = torch.optim.Adam(model.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(step, STEPS)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(step, steps)
 
     @torch.no_grad()
     def test() -> float:
@@ -71,7 +73,7 @@ def train(model: nn.Module, pieces: int, rate: float) -> dict[str, float]:
         return error if math.isfinite(error) else 1e9
 
     before = test()
-    for _ in range(STEPS):
+    for _ in range(steps):
         loss = ((model(2 * x - 1) - y) ** 2).mean()
         step.zero_grad()
         loss.backward()
@@ -80,10 +82,12 @@ def train(model: nn.Module, pieces: int, rate: float) -> dict[str, float]:
     return {"before": before, "rmse": test()}
 
 
-def random_start(depth: int, pieces: int, rate: float, seed: int) -> dict[str, float]:
+def random_start(
+    depth: int, pieces: int, rate: float, seed: int, steps: int = STEPS
+) -> dict[str, float]:
     """From random weights."""
     torch.manual_seed(seed)
-    return train(network(depth), pieces, rate)
+    return train(network(depth), pieces, rate, steps)
 
 
 def near(noise: float, rate: float, seed: int) -> dict[str, float]:
