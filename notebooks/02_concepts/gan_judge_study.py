@@ -16,7 +16,7 @@ STEPS, BATCH = 1_200, 128
 
 
 def judge(kind: str) -> nn.Sequential:
-    """Pictures `(batch, 1, 28, 28)` from -1 to 1 to 64 features, then to the logits of ten classes."""
+    """Pictures `(batch, 1, 28, 28)` from -1 to 1 to 64 features, then to ten logits."""
     if kind == "convolutions":
         layers = [
             nn.Conv2d(1, 24, 4, 2, 1),

@@ -1,4 +1,4 @@
-"""Pictures of clothes: two games for the same DCGAN at equal time, and two density models as rivals.
+"""Pictures of clothes: two games of the same DCGAN at equal time, and two density models.
 
 Each game gets its learning rate, then the number of steps of the discriminator for one of the
 generator, by the distance to validation pictures; a round of the one costs more than a round of the
@@ -178,6 +178,7 @@ if __name__ == "__main__":
     for game in ("non-saturating", "wasserstein"):
 
         def score(rate: float, game: str = game) -> float:
+            """Distance to the validation pictures."""
             return study.row(run, game=game, rate=rate, steps=1, seed=100)[SCORE]
 
         rate = best_inside(RATES, RATES[4:7], score)
@@ -194,6 +195,7 @@ if __name__ == "__main__":
         best[game] = (sum(final), rate, steps)
 
     def fits(directions: int, components: int) -> float:
+        """Distance to the validation pictures."""
         key = {"directions": directions, "components": components}
         return study.row(mixture, **key, seed=100)[SCORE]
 

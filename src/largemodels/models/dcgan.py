@@ -7,8 +7,8 @@ hyperbolic tangent at its end, leaky ReLU in the discriminator, starting weights
 With the same weights it gives the same pictures, logits and gradients as the layers of PyTorch's own DCGAN example.
 
 What differs from the paper: filters of 4 × 4 instead of 5 × 5, as in that example, and the size of the pictures is a
-choice; the defaults make 28 × 28. The discriminator returns a logit, without the sigmoid. With ``norm="none"`` it has no
-batch normalisation, which the gradient penalty of Gulrajani et al., 2017 (https://arxiv.org/abs/1704.00028), requires.
+choice; the defaults make 28 × 28. The discriminator returns a logit, without the sigmoid. With ``norm="none"`` it has
+no batch normalisation, as the gradient penalty of Gulrajani et al., 2017 (https://arxiv.org/abs/1704.00028), requires.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NORMS = ("batch", "none")
 
 @dataclass(frozen=True)
 class DCGANConfig:
-    """Sizes of both networks. Each stage of the generator doubles height and width, of the discriminator halves them."""
+    """Sizes of both networks. A stage of the generator doubles height and width; one of the other halves them."""
 
     latent_size: int = 64  # numbers of noise per picture
     first_size: tuple[int, int] = (7, 7)  # height and width at the generator's first layer

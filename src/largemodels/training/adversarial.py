@@ -3,8 +3,8 @@
 "non-saturating" and "saturating": Goodfellow et al., 2014, "Generative adversarial nets"
 (https://arxiv.org/abs/1406.2661). In both the discriminator's loss is the cross-entropy of a classifier into real and
 generated. The generator that saturates minimises the discriminator's gain; the other maximises the probability that the
-discriminator gives to "real". "wasserstein": Arjovsky, Chintala and Bottou, 2017 (https://arxiv.org/abs/1701.07875), to be
-used with the gradient penalty of Gulrajani et al., 2017 (https://arxiv.org/abs/1704.00028).
+discriminator gives to "real". "wasserstein": Arjovsky, Chintala and Bottou, 2017 (https://arxiv.org/abs/1701.07875), to
+be used with the gradient penalty of Gulrajani et al., 2017 (https://arxiv.org/abs/1704.00028).
 """
 
 from __future__ import annotations
