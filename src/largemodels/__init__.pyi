@@ -24,6 +24,8 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.dcgan import DCGAN as DCGAN
+from .models.dcgan import DCGANConfig as DCGANConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
@@ -59,7 +61,11 @@ from .text.tokenizers import Tokenizer as Tokenizer
 from .text.tokenizers import TransformersTokenizer as TransformersTokenizer
 from .text.writing import complete as complete
 from .text.writing import stream as stream
+from .training.adversarial import discriminator_loss as discriminator_loss
+from .training.adversarial import generator_loss as generator_loss
+from .training.adversarial import gradient_penalty as gradient_penalty
 from .training.config import TrainingConfig as TrainingConfig
+from .training.frechet import frechet_distance as frechet_distance
 from .training.loop import device as device
 from .training.loop import train as train
 
