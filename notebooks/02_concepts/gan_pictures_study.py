@@ -207,10 +207,10 @@ if __name__ == "__main__":
         return study.row(mixture, **key, seed=100)[SCORE]
 
     directions, components = family[best_inside(range(5), (1, 2, 3), fits)]
-    for seed in range(3):
-        study.row(mixture, directions=directions, components=components, seed=seed)
-    study.row(mixture, directions=784, components=1, seed=0)
     game = min(best, key=best.__getitem__)
     _, rate, steps = best[game]
     study.row(longer, game=game, rate=rate, steps=steps, rounds=4_000, seed=0)
+    for seed in range(3):
+        study.row(mixture, directions=directions, components=components, seed=seed)
+    study.row(mixture, directions=784, components=1, seed=0)
     study.save()
