@@ -3,6 +3,7 @@ from . import app as app
 from . import book as book
 from . import data as data
 from . import models as models
+from . import objectives as objectives
 from . import pretrained as pretrained
 from . import text as text
 from . import training as training
@@ -45,6 +46,8 @@ from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
+from .models.vit import ViT as ViT
+from .models.vit import ViTConfig as ViTConfig
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
