@@ -32,6 +32,9 @@ from .models.encoder import EncoderConfig as EncoderConfig
 from .models.feed_forward import FeedForward as FeedForward
 from .models.gpt import GPT as GPT
 from .models.gpt import GPTConfig as GPTConfig
+from .models.graph import Graph as Graph
+from .models.graph import GraphNetwork as GraphNetwork
+from .models.graph import GraphNetworkConfig as GraphNetworkConfig
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
 from .models.mlp import MLP as MLP
