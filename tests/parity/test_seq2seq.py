@@ -133,12 +133,13 @@ def swap_context_and_token(model: Seq2Seq) -> None:
 
 @pytest.mark.parametrize("change", [swap_gates, swap_query_and_key, swap_context_and_token])
 def test_another_layout_is_noticed(change) -> None:
-    model = ours(True)
-    reference = Reference(ours(True))
-    reference.model.load_state_dict(model.state_dict())
-    reference = Reference(reference.model)
+    model, other = ours(True), ours(True)
     with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)  # so that the attention is far from even
+        other.load_state_dict(model.state_dict())
         change(model)
+    reference = Reference(other)
     mine, theirs = apart(model, reference, *example())
     assert (mine - theirs).abs().max() > 1e-3
 
