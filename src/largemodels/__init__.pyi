@@ -43,6 +43,8 @@ from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
 from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
+from .models.transformer import Transformer as Transformer
+from .models.transformer import TransformerConfig as TransformerConfig
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
