@@ -5,11 +5,11 @@ sizes and its regularisation are those of the paper's base model: each sub-layer
 and then by LayerNorm, positions are sines and cosines, and one matrix serves as both embeddings and as the output head.
 It gives the same outputs and gradients as ``torch.nn.Transformer`` and ``transformers.MarianMTModel``.
 
-What differs from the paper: dropout also applies to attention weights, as in the authors' code; the matrices' initial
-values, which the paper does not state, follow Glorot and Bengio, 2010 (https://proceedings.mlr.press/v9/glorot10a.html).
-As choices there are norms before the sub-layers and once at the end (Xiong et al., 2020,
-https://arxiv.org/abs/2002.04745), which trains without a warm-up, learned positions or none, a source with a vocabulary
-of its own, and a head of its own.
+What differs from the paper: dropout also applies to attention weights, as in ``torch.nn.Transformer``; the initial
+values of the matrices, which the paper does not state, follow Glorot and Bengio, 2010
+(https://proceedings.mlr.press/v9/glorot10a.html). Three things can be chosen: norms before the sub-layers and once at
+the end (Xiong et al., 2020, https://arxiv.org/abs/2002.04745), learned positions or none, and whether source, target
+and head share one matrix.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class TransformerConfig:
     source_vocab_size: int | None = (
         None  # of a source with an embedding of its own; None: it shares the target's
     )
-    context_length: int = 512  # maximum number of tokens of the source, and of the target
+    context_length: int = (
+        512  # maximum number of tokens of the source, and of the target; the paper states none
+    )
     n_layer: int = 6  # blocks of the encoder
     n_decoder_layer: int | None = None  # blocks of the decoder; None: n_layer
     n_head: int = 8  # heads of every attention
@@ -58,7 +60,7 @@ class TransformerConfig:
     bias: bool = True  # of linear layers and LayerNorm; the head has none
     tied_head: bool = True  # whether the head shares the target's embedding or has its own matrix
     dropout: float = 0.1  # probability, in training only
-    label_smoothing: float = 0.1  # probability that the loss moves to all tokens alike, in training only
+    label_smoothing: float = 0.1  # probability that the loss spreads over all tokens, in training only
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, source_vocab_size=self.source_vocab_size)
@@ -92,11 +94,8 @@ class SubLayer(nn.Module):
 
     def forward(self, x: Tensor, *others: Any) -> Tensor:
         """``(batch, time, d_model)`` to the same shape; ``others`` are further arguments of the layer."""
-        if self.norm_first:
-            added: Tensor = x + self.layer(self.norm(x), *others)
-            return added
-        normed: Tensor = self.norm(x + self.layer(x, *others))
-        return normed
+        added: Tensor = x + self.layer(self.norm(x) if self.norm_first else x, *others)
+        return added if self.norm_first else self.norm(added)
 
 
 class EncoderBlock(nn.Module):
@@ -110,8 +109,8 @@ class EncoderBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """``(batch, source_time, d_model)`` to the same shape; the mask is an attention mask."""
-        mlp: Tensor = self.mlp(self.attention(x, mask))
-        return mlp
+        x = self.attention(x, mask)
+        return self.mlp(x)
 
 
 class DecoderBlock(nn.Module):
@@ -137,8 +136,7 @@ class DecoderBlock(nn.Module):
         """``(batch, time, d_model)`` to the same shape; both masks are attention masks."""
         x = self.attention(x, mask, None, cache and cache.target)
         x = self.cross_attention(x, memory, source_mask, cache and cache.source)
-        mlp: Tensor = self.mlp(x)
-        return mlp
+        return self.mlp(x)
 
 
 def _feed_forward(config: TransformerConfig) -> FeedForward:
@@ -158,15 +156,14 @@ class TransformerCache:
         target: grows with the target.
         source: keys and values of the whole encoded source, for every layer.
         source_mask: ``(batch, source_time)``, false where the source is padding; None: nowhere.
+
+    Attributes:
+        length: tokens of the target so far, padding included.
     """
 
     def __init__(self, target: KVCache, source: KVCache, source_mask: Tensor | None) -> None:
         self.target, self.source, self.source_mask = target, source, source_mask
-
-    @property
-    def length(self) -> int:
-        """Tokens of the target so far, padding included."""
-        return self.target.length
+        self.length = target.length
 
     def select(self, rows: Tensor) -> None:
         """Reorder the sequences by ``(n,)`` indices, which may repeat or be missing, as beam search requires."""
@@ -195,10 +192,10 @@ class Transformer(Model):
         if config.source_vocab_size is not None:
             self.source_embedding = nn.Embedding(config.source_vocab_size, config.d_model)
         if config.position == "sinusoidal":
-            # Not saved: it has nothing to learn, and follows from the config.
+            table = sinusoidal(config.context_length, config.d_model)
             self.register_buffer(
-                "positions", sinusoidal(config.context_length, config.d_model), persistent=False
-            )
+                "positions", table, persistent=False
+            )  # not saved: it follows from the config
         elif config.position == "learned":
             self.source_position = nn.Embedding(config.context_length, config.d_model)
             self.target_position = nn.Embedding(config.context_length, config.d_model)
@@ -225,11 +222,11 @@ class Transformer(Model):
                     rows = getattr(module, "stacked", {}).get(name, (len(layer.weight),))
                     for part in layer.weight.split(
                         rows
-                    ):  # each of several maps in one matrix by its own size
+                    ):  # of several maps in one matrix, each by its own size
                         nn.init.xavier_uniform_(part)
                     if layer.bias is not None:
                         nn.init.zeros_(layer.bias)
-                if isinstance(layer, nn.Embedding) or name in self.by_adamw:
+                if isinstance(layer, nn.Embedding) or (isinstance(layer, nn.Linear) and name == "head"):
                     nn.init.normal_(layer.weight, std=self.config.d_model**-0.5)
 
     @property
@@ -255,13 +252,12 @@ class Transformer(Model):
     def encode(self, source: Tensor, source_mask: Tensor | None = None) -> Tensor:
         """The encoded source, ``(batch, source_time, d_model)``; meaningless where the source is padding."""
         shared = self.config.source_vocab_size is None
-        tokens = (self.target_embedding if shared else self.source_embedding)(source)
-        x = self._embedded(tokens, source_mask, "source_position")  # (batch, source_time, d_model)
+        x = (self.target_embedding if shared else self.source_embedding)(source)
+        x = self._placed(x, source_mask, "source")  # (batch, source_time, d_model)
         mask = _seen(source_mask)
         for block in self.encoder:
             x = block(x, mask)
-        memory: Tensor = self.encoder_norm(x)
-        return memory
+        return self.encoder_norm(x)
 
     def decode(
         self,
@@ -291,41 +287,39 @@ class Transformer(Model):
                     f"{start + time} tokens do not fit into a cache of {cache.target.capacity}: lengthen it."
                 )
             target_mask = cache.target.append_mask(target_mask, time)  # (batch, start + time)
-        x = self._embedded(self.target_embedding(target), target_mask, "target_position", start)
+        x = self._placed(self.target_embedding(target), target_mask, "target", start)
         mask = None if target_mask is None else visible(time, start + time, causal=True, padding=target_mask)
+        source_mask = _seen(source_mask)  # once for all blocks, as the other mask
         for block in self.decoder:
-            x = block(x, memory, mask, _seen(source_mask), cache)
+            x = block(x, memory, mask, source_mask, cache)
         if cache:
-            cache.target.length += time
-        hidden: Tensor = self.decoder_norm(x)
-        return hidden
+            cache.length = cache.target.length = start + time
+        return self.decoder_norm(x)
 
-    def _embedded(self, tokens: Tensor, mask: Tensor | None, table: str, start: int = 0) -> Tensor:
-        """Scale embedded tokens and add their positions.
+    def _placed(self, x: Tensor, mask: Tensor | None, side: str, start: int = 0) -> Tensor:
+        """Scale embedded tokens and add their positions, to the same shape.
 
         Args:
-            tokens: ``(batch, time, d_model)``, embedded.
+            x: ``(batch, time, d_model)``, embedded tokens.
             mask: ``(batch, start + time)``, false where a token is padding.
-            table: name of the learned positions, if positions are learned.
+            side: "source" or "target".
             start: number of tokens before these.
         """
-        config, end = self.config, start + tokens.shape[1]
+        config, end = self.config, start + x.shape[1]
         if end > config.context_length:
             raise ValueError(
-                f"{end} tokens do not fit into a context of {config.context_length}: shorten one or lengthen the other."
+                f"A {side} of {end} tokens does not fit into a context of {config.context_length}: "
+                "shorten one or lengthen the other."
             )
-        x = tokens * math.sqrt(
-            config.d_model
-        )  # else the positions, with elements of about 1, would outweigh them
+        x = x * math.sqrt(config.d_model)  # to elements of about 1, as large as those of the positions
         positions = torch.arange(start, end, device=x.device)  # (time,)
         if mask is not None:
             positions = (mask.long().cumsum(1) - 1).clamp(min=0)[:, start:]  # (batch, time)
         if config.position == "sinusoidal":
             x = x + self.positions[positions]
         elif config.position == "learned":
-            x = x + getattr(self, table)(positions)
-        dropped: Tensor = self.dropout(x)
-        return dropped
+            x = x + (self.source_position if side == "source" else self.target_position)(positions)
+        return self.dropout(x)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
@@ -384,6 +378,7 @@ class Transformer(Model):
 
         kept = empty(batch, time)
         for block in self.decoder:
+            assert isinstance(block, DecoderBlock)
             block.cross_attention.layer(memory[:, :1], memory, None, kept)  # only for what it stores
         kept.length = time
         cache = TransformerCache(empty(batch, length), kept, source_mask)
