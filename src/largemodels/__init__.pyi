@@ -22,6 +22,8 @@ from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
 from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
+from .models.bert import BERT as BERT
+from .models.bert import BERTConfig as BERTConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
@@ -45,6 +47,7 @@ from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
+from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate

@@ -339,7 +339,8 @@ class Transformer(Model):
         smoothed: the target distribution is ``1 - label_smoothing`` on the right token plus ``label_smoothing`` spread
         over the whole vocabulary. In evaluation they are not, so losses of models can be compared.
 
-        Several batches per update need ``lm.train(…, count=…)`` to be weighted by the number of tokens predicted.
+        With several batches per update, ``lm.train(…, count=…)`` needs to know how many tokens each predicts: the sum
+        of ``target_mask[:, 1:]``.
         """
         expected = target[:, 1:]
         if target_mask is not None:

@@ -96,7 +96,7 @@ def test_every_entry_is_complete() -> None:
 
 def test_what_is_installed_without_a_name() -> None:
     assert registry.names() == ["shakespeare", "wikipedia"]
-    assert registry.names(weights=True) == ["smollm2", "sphinx", "efficientnet-lite0"]
+    assert registry.names(weights=True) == ["smollm2", "sphinx", "efficientnet-lite0", "minilm"]
 
 
 @pytest.fixture
