@@ -48,9 +48,7 @@ class BERTConfig:
 
     masked_head: bool = True  # whether there is a head for masked words
     pooler: bool = True  # whether there is a layer that makes one vector of the first token's hidden state
-    n_classes: int = (
-        2  # outputs of the head on that vector; 2: does the second text follow the first; 0: no head
-    )
+    n_classes: int = 2  # outputs of the head on it; 2: does the second text follow the first; 0: no head
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, context_length=self.context_length, n_layer=self.n_layer)
@@ -92,9 +90,7 @@ class MaskedHead(nn.Module):
         self.activation = config.activation
         self.transform = Linear(config.d_model, config.d_model)
         self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
-        self.bias = nn.Parameter(
-            torch.zeros(config.vocab_size)
-        )  # the matrix before it is the token embedding
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))  # the matrix is the token embedding
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """``(…, d_model)`` and ``(vocab_size, d_model)`` to ``(…, vocab_size)``."""

@@ -26,9 +26,9 @@ from .attention import Attention, CrossAttention, visible
 from .base import Model
 from .cache import KVCache
 from .checks import at_least, one_of, probability
+from .conditioned import BoundDecoder
 from .feed_forward import ACTIVATIONS, FeedForward
 from .linear import Linear, linear
-from .modes import evaluating
 from .norm import make_norm
 from .positions import sinusoidal
 
@@ -40,12 +40,8 @@ class TransformerConfig:
     """Sizes and choices of a Transformer. The defaults are those of the published base model for English to German."""
 
     vocab_size: int = 37_000  # number of distinct tokens of the target, and of the source if they share them
-    source_vocab_size: int | None = (
-        None  # of a source with an embedding of its own; None: it shares the target's
-    )
-    context_length: int = (
-        512  # maximum number of tokens of the source, and of the target; the paper states none
-    )
+    source_vocab_size: int | None = None  # of a source with an embedding of its own; None: the target's
+    context_length: int = 512  # maximum number of tokens of source and of target; the paper states none
     n_layer: int = 6  # blocks of the encoder
     n_decoder_layer: int | None = None  # blocks of the decoder; None: n_layer
     n_head: int = 8  # heads of every attention
@@ -54,9 +50,7 @@ class TransformerConfig:
     activation: str = "relu"  # the paper's; or "gelu" and others, see feed_forward.py
     norm_first: bool = False  # whether norms come before the sub-layers and once at the end, or after each
     norm_eps: float = 1e-5  # added to the variance
-    position: str = (
-        "sinusoidal"  # a fixed table; or "learned": one for the source, one for the target; or "none"
-    )
+    position: str = "sinusoidal"  # a fixed table; or "learned": one for each of source and target; or "none"
     bias: bool = True  # of linear layers and LayerNorm; the head has none
     tied_head: bool = True  # whether the head shares the target's embedding or has its own matrix
     dropout: float = 0.1  # probability, in training only
@@ -193,9 +187,7 @@ class Transformer(Model):
             self.source_embedding = nn.Embedding(config.source_vocab_size, config.d_model)
         if config.position == "sinusoidal":
             table = sinusoidal(config.context_length, config.d_model)
-            self.register_buffer(
-                "positions", table, persistent=False
-            )  # not saved: it follows from the config
+            self.register_buffer("positions", table, persistent=False)  # follows from the config
         elif config.position == "learned":
             self.source_position = nn.Embedding(config.context_length, config.d_model)
             self.target_position = nn.Embedding(config.context_length, config.d_model)
@@ -220,9 +212,8 @@ class Transformer(Model):
             for name, layer in module.named_children():
                 if isinstance(layer, nn.Linear):
                     rows = getattr(module, "stacked", {}).get(name, (len(layer.weight),))
-                    for part in layer.weight.split(
-                        rows
-                    ):  # of several maps in one matrix, each by its own size
+                    # Of several maps in one matrix, each by its own size.
+                    for part in layer.weight.split(rows):
                         nn.init.xavier_uniform_(part)
                     if layer.bias is not None:
                         nn.init.zeros_(layer.bias)
@@ -390,71 +381,6 @@ class Transformer(Model):
     def decoder_for(self, source: Tensor, source_mask: Tensor | None = None) -> BoundDecoder:
         """The decoder with these sources, as a language model of their targets: see :class:`BoundDecoder`."""
         return BoundDecoder(self, source, source_mask)
-
-
-class BoundDecoder(nn.Module):
-    """A Transformer with sources to look at: a language model of their targets, in the form that generation takes.
-
-    ``lm.generate(model.decoder_for(source, source_mask), start, n_new, end_token=…)`` writes one target per source;
-    ``start`` is ``(batch, time)``, the start tokens with or without further ones. Beam search takes the same.
-
-    Args:
-        model: is not copied.
-        source: ``(batch, source_time)``.
-        source_mask: ``(batch, source_time)``, false where the source is padding; None: nowhere.
-    """
-
-    def __init__(self, model: Transformer, source: Tensor, source_mask: Tensor | None = None) -> None:
-        super().__init__()
-        self.model, self.source, self.source_mask = model, source, source_mask
-        self.context_length = model.context_length
-
-    def _memory(self) -> Tensor:
-        return self.model.encode(self.source, self.source_mask)
-
-    def _n_beam(self, rows: int) -> int:
-        n_beam, left = divmod(rows, len(self.source))
-        if left or not n_beam:
-            raise ValueError(
-                f"{rows} targets do not belong to {len(self.source)} sources: give as many of each."
-            )
-        return n_beam
-
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits ``(batch, time, vocab_size)``: at position ``t`` those of the target's token ``t + 1``."""
-        return self.logits(self.hidden(tokens, mask))
-
-    def hidden(
-        self, tokens: Tensor, mask: Tensor | None = None, cache: TransformerCache | None = None
-    ) -> Tensor:
-        """The decoder's final hidden states, ``(batch, time, d_model)``.
-
-        Args:
-            tokens: ``(batch * n_beam, time)``, targets; those of one source are adjacent rows.
-            mask: same shape, false where a token is padding.
-            cache: from :meth:`new_cache`. Then ``tokens`` and ``mask`` continue the cached ones.
-        """
-        if cache is not None:
-            return self.model.decode(tokens, target_mask=mask, cache=cache)
-        n_beam = self._n_beam(len(tokens))
-        memory, source_mask = self._memory().repeat_interleave(n_beam, dim=0), self.source_mask
-        source_mask = None if source_mask is None else source_mask.repeat_interleave(n_beam, dim=0)
-        return self.model.decode(tokens, memory, source_mask, mask)
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
-        return self.model.logits(hidden)
-
-    @torch.no_grad()
-    def new_cache(self, batch_size: int, length: int | None = None) -> TransformerCache:
-        """Encode the sources, each once, for ``batch_size`` targets of up to ``length`` tokens.
-
-        Raises:
-            ValueError: if ``batch_size`` is not a multiple of the number of sources.
-        """
-        n_beam = self._n_beam(batch_size)
-        with evaluating(self.model):
-            return self.model.new_cache(self._memory(), self.source_mask, length, n_beam)
 
 
 def _seen(mask: Tensor | None) -> Tensor | None:

@@ -79,12 +79,8 @@ _FIELDS = {  # our config field: theirs, with the same value
     "norm_eps": "layer_norm_eps",
     "dropout": "hidden_dropout_prob",
 }
-_ACTIVATIONS = {
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "quick_gelu": "quick_gelu",
-    "relu": "relu",
-}  # theirs: ours
+# Theirs: ours.
+_ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu", "relu": "relu"}
 
 
 def bert_from_transformers(reference: PreTrainedModel) -> BERT:

@@ -109,3 +109,17 @@ def test_a_missing_part_is_named() -> None:
 def test_a_bad_config_is_refused(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         BERTConfig(**(SIZES | change))
+
+
+def test_weights_start_as_in_the_published_code() -> None:
+    """Normal with 0.02, cut off at two standard deviations, which leaves 0.88 of it; biases 0, norms the identity."""
+    torch.manual_seed(0)
+    model = BERT(BERTConfig(vocab_size=501, context_length=33, n_layer=2, n_head=3, d_model=96, d_hidden=200))
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            assert (parameter == (1 if name.endswith("weight") else 0)).all(), name
+        elif name.endswith("bias"):
+            assert (parameter == 0).all(), name
+        else:
+            assert parameter.abs().max() <= 0.04, name
+    assert model.token_embedding.weight.std().item() == pytest.approx(0.88 * 0.02, rel=0.02)
