@@ -47,6 +47,8 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.seq2seq import Seq2Seq as Seq2Seq
+from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
 from .models.vit import ViT as ViT
