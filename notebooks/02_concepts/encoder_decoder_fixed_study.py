@@ -4,9 +4,9 @@
 
 One thread, about 3 minutes. An interrupted study goes on where it stopped.
 
-With attention the decoder reads a vector from the encoder at every step and in its output layer, too. Here it reads one
-in both places as well, but always the same: the encoder's last state. Words, steps, batches, measures and the search of
-the learning rate are those of the first study.
+With attention the decoder reads a vector from the encoder at every step and in its output layer,
+too. Here it reads one in both places as well, but always the same: the encoder's last state. Words,
+steps, batches, measures and the search of the learning rate are those of the first study.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class Fixed(lm.Seq2Seq):
     """The encoder's last state where attention has its mixture."""
 
     def __init__(self) -> None:
-        super().__init__(lm.Seq2SeqConfig(len(p.LETTERS), len(p.SOUNDS), WIDTH, HIDDEN, attention=False))
+        super().__init__(
+            lm.Seq2SeqConfig(len(p.LETTERS), len(p.SOUNDS), WIDTH, HIDDEN, attention=False)
+        )
         self.decoder = lm.LSTM(lm.LSTMConfig(WIDTH + HIDDEN, HIDDEN))
         self.head = nn.Linear(2 * HIDDEN, len(p.SOUNDS))
 
@@ -75,5 +77,7 @@ if __name__ == "__main__":
 
     rate = lm.studies.best_inside(first.RATES, (1e-2,), score)
     for seed in range(1, 4):
-        study.row(train, phase="test", model="last state at every step", rate=rate, seed=seed)
+        study.row(
+            train, phase="test", model="last state at every step", rate=rate, seed=seed
+        )
     study.save()

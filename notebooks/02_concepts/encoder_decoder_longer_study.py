@@ -4,9 +4,10 @@
 
 One thread, about 12 minutes. An interrupted study goes on where it stopped.
 
-Two networks of the first study, four times as many steps, at the learning rate that the first study chose for each on
-validation words. They are tested on its test words, and on words of the training part: what a network says wrong even
-there, it has not stored. The first network with attention is kept.
+Two networks of the first study, four times as many steps, at the learning rate that the first study
+chose for each on validation words. They are tested on its test words, and on words of the training
+part: what a network says wrong even there, it has not stored. The first network with attention is
+kept.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@
 
 One thread, about 20 minutes. An interrupted study goes on where it stopped.
 
-The long runs of the study before took the learning rates that were best after 400 steps. Here both networks try them
-again on validation words after as many steps as the long runs have, and the test is repeated where another is better.
-The table of letters and the long run with attention whose weights are kept are also counted on the test words that
-were drawn without regard to their length.
+The long runs of the study before took the learning rates that were best after 400 steps. Here both
+networks try them again on validation words after as many steps as the long runs have, and the test
+is repeated where another is better. The table of letters and the long run with attention whose
+weights are kept are also counted on the test words that were drawn without regard to their length.
 """
 
 from __future__ import annotations

@@ -4,10 +4,11 @@
 
 One thread, about 12 minutes. An interrupted study goes on where it stopped.
 
-Two LSTMs learn to pronounce 30,000 words of the CMU dictionary, all for the same number of steps: the decoder sees
-the encoder's last state only, or attends to all of its states. Learning rates are chosen on validation words, those of
-the wider and the reversed network, too. Two rivals do not learn by gradient: the pronunciation of the most similar
-training word, and a table of letters in their context.
+Two LSTMs learn to pronounce 30,000 words of the CMU dictionary, all for the same number of steps:
+the decoder sees the encoder's last state only, or attends to all of its states. Learning rates are
+chosen on validation words, those of the wider and the reversed network, too. Two rivals do not
+learn by gradient: the pronunciation of the most similar training word, and a table of letters in
+their context.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BINS = ((2, 5), (6, 7), (8, 9), (10, 11), (12, 99))  # letters
 
 
 def words() -> dict[str, list[p.Word]]:
-    """30,000 words for training, 1,500 for validation; for the test 3,000 and all others of 12 letters or more."""
+    """For training 30,000, validation 1,500, test 3,000 and all others of 12 letters or more."""
     parts = p.pronunciations()
     draw = random.Random(0)
     test = draw.sample(parts["test"], len(parts["test"]))
@@ -49,14 +50,19 @@ def words() -> dict[str, list[p.Word]]:
 
 
 def sources(some: list[p.Word], backwards: bool) -> Tensor:
+    """Letters, `(words, longest + 1)`, perhaps in reverse order."""
     letters = [word.letters[::-1] if backwards else word.letters for word in some]
     return p.encode(letters, p.LETTERS)
 
 
-def batches(some: list[p.Word], backwards: bool, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    some: list[p.Word], backwards: bool, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Sources and targets, cut to the longest of each batch."""
     targets = p.encode([word.sounds[0] for word in some], p.SOUNDS, start=True)
-    for pair in shuffled(sources(some, backwards), targets, batch_size=BATCH_SIZE, seed=seed):
+    for pair in shuffled(
+        sources(some, backwards), targets, batch_size=BATCH_SIZE, seed=seed
+    ):
         yield tuple(rows[:, : int((rows != p.PAD).sum(dim=1).max())] for rows in pair)
 
 
@@ -68,17 +74,24 @@ def pronounce(model: lm.Seq2Seq, source: Tensor, n_beam: int = 1) -> list[tuple[
             Conditioned(model, source), start, LONGEST, temperature=0, end_token=p.END
         )
     else:
-        said = lm.beam_search(Conditioned(model, source), start, LONGEST, n_beam, end_token=p.END)
+        said = lm.beam_search(
+            Conditioned(model, source), start, LONGEST, n_beam, end_token=p.END
+        )
     return [p.decode(row, p.SOUNDS) for row in said.tolist()]
 
 
 def scores(said: list[tuple[str, ...]], some: list[p.Word]) -> dict[str, float]:
     """Phoneme error rate and share of words right, over all and by length."""
-    counts = [(len(word.letters), *p.nearest(one, word)) for one, word in zip(said, some, strict=True)]
+    counts = [
+        (len(word.letters), *p.nearest(one, word))
+        for one, word in zip(said, some, strict=True)
+    ]
     found = {}
     everything = (2, 99)
     for low, high in (everything, *BINS):
-        of = [(edits, length) for letters, edits, length in counts if low <= letters <= high]
+        of = [
+            (edits, length) for letters, edits, length in counts if low <= letters <= high
+        ]
         name = "" if (low, high) == everything else f" {low}"
         found["per" + name] = sum(e for e, _ in of) / sum(n for _, n in of)
         found["right" + name] = sum(e == 0 for e, _ in of) / len(of)
@@ -102,11 +115,18 @@ def train(study: lm.studies.Study, phase: str, model: str, rate: float, seed: in
     sizes = dict(d_model=64, d_hidden=width, attention=attention)
     network = lm.Seq2Seq(lm.Seq2SeqConfig(len(p.LETTERS), len(p.SOUNDS), **sizes))
     recipe = lm.TrainingConfig(
-        steps=STEPS, learning_rate=rate, warmup_steps=STEPS // 20, weight_decay=0.0, evaluate_every=STEPS
+        steps=STEPS,
+        learning_rate=rate,
+        warmup_steps=STEPS // 20,
+        weight_decay=0.0,
+        evaluate_every=STEPS,
     )
     began = time.process_time()
     lm.train(network, batches(some["training"], backwards, seed), recipe)
-    row = {"n_parameters": network.n_parameters(), "core_seconds": time.process_time() - began}
+    row = {
+        "n_parameters": network.n_parameters(),
+        "core_seconds": time.process_time() - began,
+    }
     if phase == "trial":
         source = sources(some["validation"], backwards)
         return row | scores(pronounce(network, source), some["validation"])
@@ -124,10 +144,12 @@ def train(study: lm.studies.Study, phase: str, model: str, rate: float, seed: in
 
 
 def most_similar(some: dict[str, list[p.Word]]) -> list[tuple[str, ...]]:
-    """For each test word the pronunciation of the training word with the most similar groups of letters."""
+    """For each test word the pronunciation of the training word with the most similar letters."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectors = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), preprocessor="<{}>".format)
+    vectors = TfidfVectorizer(
+        analyzer="char", ngram_range=(1, 4), preprocessor="<{}>".format
+    )
     known = vectors.fit_transform([word.letters for word in some["training"]])
     asked = vectors.transform([word.letters for word in some["test"]])
     found: list[tuple[str, ...]] = []
@@ -137,7 +159,9 @@ def most_similar(some: dict[str, list[p.Word]]) -> list[tuple[str, ...]]:
     return found
 
 
-def aligned(letters: str, sounds: tuple[str, ...], cost: dict) -> list[tuple[str, ...]] | None:
+def aligned(
+    letters: str, sounds: tuple[str, ...], cost: dict
+) -> list[tuple[str, ...]] | None:
     """Give each letter none, one or two of the sounds, in order, at the least cost."""
     best = {0: (0.0, [])}
     for letter in letters:
@@ -154,7 +178,7 @@ def aligned(letters: str, sounds: tuple[str, ...], cost: dict) -> list[tuple[str
 
 
 def by_table(some: dict[str, list[p.Word]]) -> list[tuple[str, ...]]:
-    """The commonest sounds of each letter in the widest context that was seen in training, at most 4 on either side."""
+    """Of each letter the commonest sounds in the widest context seen, at most 4 on either side."""
     pairs = [(word.letters, word.sounds[0]) for word in some["training"]]
     costs: dict = {}
     counts: Counter = Counter()
@@ -166,7 +190,10 @@ def by_table(some: dict[str, list[p.Word]]) -> list[tuple[str, ...]]:
         of = Counter()
         for (letter, _chunk), n in counts.items():
             of[letter] += n
-        costs = {key: -torch.log(torch.tensor(n / of[key[0]])).item() for key, n in counts.items()}
+        costs = {
+            key: -torch.log(torch.tensor(n / of[key[0]])).item()
+            for key, n in counts.items()
+        }
         for letter in of:
             costs.setdefault((letter, ()), 4.0)
         cuts = [aligned(letters, sounds, costs) for letters, sounds in pairs]
@@ -209,15 +236,18 @@ if __name__ == "__main__":
     study = lm.studies.Study("02_concepts/encoder_decoder")
 
     def row(**key: object) -> dict:
+        """The row of this network."""
         return study.row(lambda **key: train(study, **key), **key)
 
     for model in RIVALS:
         study.row(rival, phase="test", model=model)
     for model, seeds in (
-        ("attention", 5), ("last state", 5), ("last state, reversed", 5), ("last state, twice as wide", 3),
+        ("attention", 5), ("last state", 5), ("last state, reversed", 5),
+        ("last state, twice as wide", 3),
     ):  # fmt: skip
 
         def score(rate: float, model: str = model) -> float:
+            """Sounds wrong on validation words."""
             return row(phase="trial", model=model, rate=rate, seed=101)["per"]
 
         rate = lm.studies.best_inside(RATES, (1e-2,), score)

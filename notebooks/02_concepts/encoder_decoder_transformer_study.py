@@ -2,8 +2,8 @@
 
     make study NAME=02_concepts/encoder_decoder_transformer
 
-One thread, about 5 minutes. An interrupted study goes on where it stopped. Words, steps, batches, measures and the search of the
-learning rate are those of the first study.
+One thread, about 5 minutes. An interrupted study goes on where it stopped. Words, steps, batches,
+measures and the search of the learning rate are those of the first study.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CHOICES = dict(norm_first=True, dropout=0.0, label_smoothing=0.0)
 
 
 def masked(pairs: Iterator[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, ...]]:
+    """The pairs with the masks of their padding."""
     for source, target in pairs:
         yield source, target, source != p.PAD, target != p.PAD
 
@@ -67,6 +68,7 @@ if __name__ == "__main__":
     study = lm.studies.Study("02_concepts/encoder_decoder_transformer")
 
     def score(rate: float) -> float:
+        """Sounds wrong on validation words."""
         key = dict(phase="trial", model="Transformer", rate=rate, seed=101)
         return study.row(train, **key)["per"]
 
