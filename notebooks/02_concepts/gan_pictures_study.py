@@ -19,12 +19,12 @@ from torch import Tensor
 import largemodels as lm
 from largemodels.book.studies import Study, best_inside, weights
 from largemodels.models.dcgan import DCGAN, DCGANConfig
-from largemodels.training.adversarial import (
+from largemodels.objectives.adversarial import (
     discriminator_loss,
     generator_loss,
     gradient_penalty,
 )
-from largemodels.training.frechet import frechet_distance
+from largemodels.objectives.frechet import frechet_distance
 
 PARTS = {part: 2 * x - 1 for part, (x, _) in lm.fashion_mnist().items()}
 HALF = 5_000  # pictures on each side of a distance

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from largemodels.book.studies import Study, best_inside
-from largemodels.training.adversarial import (
+from largemodels.objectives.adversarial import (
     discriminator_loss,
     generator_loss,
     gradient_penalty,

@@ -55,6 +55,10 @@ from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
+from .objectives.adversarial import discriminator_loss as discriminator_loss
+from .objectives.adversarial import generator_loss as generator_loss
+from .objectives.adversarial import gradient_penalty as gradient_penalty
+from .objectives.frechet import frechet_distance as frechet_distance
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
@@ -69,11 +73,7 @@ from .text.tokenizers import Tokenizer as Tokenizer
 from .text.tokenizers import TransformersTokenizer as TransformersTokenizer
 from .text.writing import complete as complete
 from .text.writing import stream as stream
-from .training.adversarial import discriminator_loss as discriminator_loss
-from .training.adversarial import generator_loss as generator_loss
-from .training.adversarial import gradient_penalty as gradient_penalty
 from .training.config import TrainingConfig as TrainingConfig
-from .training.frechet import frechet_distance as frechet_distance
 from .training.loop import device as device
 from .training.loop import train as train
 

@@ -12,8 +12,8 @@ from scipy.linalg import sqrtm
 from torch import nn
 from torch.testing import assert_close
 
-from largemodels.training.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from largemodels.training.frechet import frechet_distance
+from largemodels.objectives.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from largemodels.objectives.frechet import frechet_distance
 
 
 def test_losses_are_those_of_a_classifier() -> None:
