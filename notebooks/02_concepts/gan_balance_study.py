@@ -41,9 +41,7 @@ def rounds(make, tell, optimizers, n: int, steps: int = 1, scaled: bool = False)
             tells.step()
         judged = tell(make(torch.randn(BATCH, 2)))
         weights = list(make.parameters())
-        slopes = torch.autograd.grad(
-            generator_loss(judged), weights, retain_graph=scaled
-        )
+        slopes = torch.autograd.grad(generator_loss(judged), weights, retain_graph=scaled)
         if scaled:
             own = torch.autograd.grad(generator_loss(judged, "saturating"), weights)
             factor = length(slopes) / length(own).clamp_min(1e-30)
