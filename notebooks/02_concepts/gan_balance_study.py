@@ -3,7 +3,7 @@
 Three more experiments with the games of the study `gan`, at the rate of its non-saturating game.
 The saturating gradient of the generator is scaled, in each step, to the length of the other loss's
 gradient. Collapsed games go on with equal players. And the opponent of a balanced game stays frozen
-for 5,000 rounds. One thread, about 4 minutes.
+for 5,000 rounds. One thread, about 3 minutes.
 """
 
 import time
