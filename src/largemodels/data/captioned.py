@@ -1,0 +1,125 @@
+"""Pictures with their names: emoji.
+
+The pictures are the bitmaps of the font Noto Color Emoji, which Pillow draws; the names, in three languages, are those
+that Unicode's consortium gives, as the package ``emoji`` lists them. The split keeps near-twins together: see
+:func:`emoji`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .registry import files
+
+SIDE = 128  # pixels
+_STRIKE = 109  # the one size that the font's bitmaps have
+# Words that tell variants of one picture apart: two names that differ in these alone go to the same part.
+_VARIANT = frozenset(
+    "a an and at in of on or the to with without face button symbol sign medium light dark small large big heavy "
+    "red orange yellow green blue purple brown black white grey pink left right up down upwards downwards leftwards "
+    "rightwards double first second last quarter full new open closed clockwise counterclockwise "
+    "one two three four five six seven eight nine ten eleven twelve thirty oclock "
+    "man woman men women person people boy girl child baby old".split()
+)
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """Pictures with names, row by row."""
+
+    symbols: list[str]  # the character
+    names: dict[str, list[str]]  # by language, "en", "de" or "fr"
+    pictures: Tensor  # (n, 3, 128, 128), uint8, on white
+
+
+def emoji(*, unchecked: bool = False) -> dict[str, Captioned]:
+    """Emoji of one character each with their names: "train", "validation" and "test", about 60, 15 and 25 %.
+
+    Flags and skin colours are left out, for they are sequences of characters. Emoji whose names differ only in words
+    such as "woman", "left", "red" or "three", or whose pictures are nearly equal, are all in the same part.
+
+    Args:
+        unchecked: see :func:`largemodels.data.registry.files`.
+
+    Raises:
+        DataError: if a package is missing or damaged.
+    """
+    paths = files("emoji-names", unchecked=unchecked)
+    english = json.loads(paths["emoji.json"].read_text(encoding="utf-8"))
+    tables = {tag: json.loads(paths[f"emoji_{tag}.json"].read_text(encoding="utf-8")) for tag in ("de", "fr")}
+    tables["en"] = {symbol: entry["en"] for symbol, entry in english.items() if entry["status"] != 1}
+    drawn = _bitmaps(sorted({key.rstrip("\ufe0f") for key in tables["en"]}), unchecked)
+    symbols = [s for s in drawn if all(s in t or s + "\ufe0f" in t for t in tables.values())]
+    names = {
+        tag: [_plain(tables[tag].get(s) or tables[tag][s + "\ufe0f"]) for s in symbols]
+        for tag in ("en", "de", "fr")
+    }
+    pictures = torch.stack([drawn[s] for s in symbols])
+    groups = _groups(names["en"], pictures)
+    part_of = np.random.default_rng(0).choice(3, size=len(groups), p=(0.6, 0.15, 0.25))
+    parts = {}
+    for number, part in enumerate(("train", "validation", "test")):
+        chosen = sorted(
+            row for group, where in zip(groups, part_of, strict=True) if where == number for row in group
+        )
+        parts[part] = Captioned(
+            [symbols[row] for row in chosen],
+            {tag: [found[row] for row in chosen] for tag, found in names.items()},
+            pictures[chosen],
+        )
+    return parts
+
+
+def _plain(name: str) -> str:
+    """``:grinning_face:`` to ``grinning face``."""
+    return name.strip(":").replace("_", " ").replace("’", "'")
+
+
+def _bitmaps(keys: list[str], unchecked: bool) -> dict[str, Tensor]:
+    """The picture of each single character that the font has, ``(3, 128, 128)`` bytes, on white."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    (path,) = files("emoji-pictures", unchecked=unchecked).values()
+    font = ImageFont.truetype(str(path), _STRIKE, layout_engine=ImageFont.Layout.BASIC)
+    found = {}
+    blank = bytes(font.getmask("\uffff", mode="RGBA"))  # what the font draws for a character that it lacks
+    for key in (key for key in keys if len(key) == 1 and ord(key) > 0xFF):
+        if bytes(font.getmask(key, mode="RGBA")) == blank:
+            continue
+        picture = Image.new("RGB", (136, SIDE), "white")
+        ImageDraw.Draw(picture).text((0, 0), key, font=font, embedded_color=True)
+        pixels = np.asarray(picture)[:, 4:132]
+        if pixels.min() < 250:
+            found[key] = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+    return found
+
+
+def _groups(names: list[str], pictures: Tensor) -> list[list[int]]:
+    """Rows that must stay together: equal names but for variants, or nearly equal pictures."""
+    roots = list(range(len(names)))
+
+    def root(row: int) -> int:
+        while roots[row] != row:
+            row = roots[row]
+        return row
+
+    by_base = defaultdict(list)
+    for row, name in enumerate(names):
+        words = re.findall(r"[a-z]+", name.lower().replace("'", "").replace("-", " "))
+        by_base[frozenset(words) - _VARIANT or frozenset(["variant"])].append(row)
+    small = torch.nn.functional.avg_pool2d(pictures.float() / 255, 8).flatten(1)
+    close = torch.cdist(small, small) / small.shape[1] ** 0.5 < 0.08  # root mean square, of 1
+    pairs = [(rows[0], row) for rows in by_base.values() for row in rows[1:]] + close.nonzero().tolist()
+    for a, b in pairs:
+        roots[root(a)] = root(b)
+    groups = defaultdict(list)
+    for row in range(len(names)):
+        groups[root(row)].append(row)
+    return list(groups.values())
