@@ -88,17 +88,19 @@ def _bitmaps(keys: list[str], unchecked: bool) -> dict[str, Tensor]:
 
     (path,) = files("emoji-pictures", unchecked=unchecked).values()
     font = ImageFont.truetype(str(path), _STRIKE, layout_engine=ImageFont.Layout.BASIC)
-    found = {}
-    blank = bytes(font.getmask("\uffff", mode="RGBA"))  # what the font draws for a character that it lacks
-    for key in (key for key in keys if len(key) == 1 and ord(key) > 0xFF):
-        if bytes(font.getmask(key, mode="RGBA")) == blank:
-            continue
+
+    def draw(text: str) -> np.ndarray:
         picture = Image.new("RGB", (136, SIDE), "white")
-        ImageDraw.Draw(picture).text((0, 0), key, font=font, embedded_color=True)
-        pixels = np.asarray(picture)[:, 4:132]
-        if pixels.min() < 250:
-            found[key] = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
-    return found
+        ImageDraw.Draw(picture).text((0, 0), text, font=font, embedded_color=True)
+        return np.array(picture)[:, 4:132]
+
+    missing = draw("\uffff")  # what the font draws for a character that it lacks
+    pictures = {key: draw(key) for key in keys if len(key) == 1 and ord(key) > 0xFF}
+    return {
+        key: torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        for key, pixels in pictures.items()
+        if pixels.min() < 250 and not np.array_equal(pixels, missing)
+    }
 
 
 def _groups(names: list[str], pictures: Tensor) -> list[list[int]]:
