@@ -12,6 +12,7 @@ from .book.claims import ClaimError as ClaimError
 from .book.claims import claim as claim
 from .book.start import start as start
 from .data.batches import batches as batches
+from .data.captioned import emoji as emoji
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
