@@ -25,6 +25,9 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.clip import CLIP as CLIP
+from .models.clip import CLIPConfig as CLIPConfig
+from .models.clip import contrastive_loss as contrastive_loss
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder

@@ -21,13 +21,14 @@ from .registry import files
 SIDE = 128  # pixels
 _STRIKE = 109  # the one size that the font's bitmaps have
 # Words that tell variants of one picture apart: two names that differ in these alone go to the same part.
-_VARIANT = frozenset(
-    "a an and at in of on or the to with without face button symbol sign medium light dark small large big heavy "
-    "red orange yellow green blue purple brown black white grey pink left right up down upwards downwards leftwards "
-    "rightwards double first second last quarter full new open closed clockwise counterclockwise "
-    "one two three four five six seven eight nine ten eleven twelve thirty oclock "
-    "man woman men women person people boy girl child baby old".split()
-)
+_VARIANTS = """
+    a an and at in of on or the to with without face button symbol sign medium light dark small large big
+    heavy red orange yellow green blue purple brown black white grey pink left right up down upwards
+    downwards leftwards rightwards double first second last quarter full new open closed clockwise
+    counterclockwise one two three four five six seven eight nine ten eleven twelve thirty oclock man
+    woman men women person people boy girl child baby old
+"""
+_VARIANT = frozenset(_VARIANTS.split())
 
 
 @dataclass(frozen=True)
