@@ -47,6 +47,8 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.transformer import Transformer as Transformer
+from .models.transformer import TransformerConfig as TransformerConfig
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2

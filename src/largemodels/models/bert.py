@@ -48,7 +48,7 @@ class BERTConfig:
 
     masked_head: bool = True  # whether there is a head for masked words
     pooler: bool = True  # whether there is a layer that makes one vector of the first token's hidden state
-    n_classes: int = 2  # outputs of the head on that vector; 2: does the second text follow the first; 0: no head
+    n_classes: int = 2  # outputs of the head on it; 2: does the second text follow the first; 0: no head
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, context_length=self.context_length, n_layer=self.n_layer)
@@ -90,7 +90,7 @@ class MaskedHead(nn.Module):
         self.activation = config.activation
         self.transform = Linear(config.d_model, config.d_model)
         self.norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))  # the matrix before it is the token embedding
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))  # the matrix is the token embedding
 
     def forward(self, hidden: Tensor, embedding: Tensor) -> Tensor:
         """``(…, d_model)`` and ``(vocab_size, d_model)`` to ``(…, vocab_size)``."""
@@ -151,7 +151,9 @@ class BERT(Model):
         """
         config, time = self.config, tokens.shape[1]
         if time > config.context_length:
-            raise ValueError(f"{time} tokens do not fit into a context of {config.context_length}: shorten the text.")
+            raise ValueError(
+                f"{time} tokens do not fit into a context of {config.context_length}: shorten the text."
+            )
         if segments is not None and not config.n_segment:
             raise ValueError("This model has no segments (n_segment=0): leave the argument out.")
         positions = torch.arange(time, device=tokens.device)  # (time,)
@@ -216,7 +218,9 @@ class BERT(Model):
             segments: as in :meth:`forward`.
         """
         wanted = targets != -100
-        logits = self.word_logits(self(tokens, mask, segments)[wanted])  # (n, vocab_size): spares most of the product
+        logits = self.word_logits(
+            self(tokens, mask, segments)[wanted]
+        )  # (n, vocab_size): spares most of the product
         return F.cross_entropy(logits, targets[wanted], reduction="sum") / wanted.sum().clamp(min=1)
 
     def with_classes(self, n_classes: int) -> BERT:

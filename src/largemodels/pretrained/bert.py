@@ -1,9 +1,9 @@
 """BERT and RoBERTa with weights of ``transformers``, and MiniLM, which turns sentences into vectors.
 
-MiniLM (Wang et al., 2020, https://arxiv.org/abs/2002.10957) is a BERT of 6 blocks, distilled from a larger one.
-all-MiniLM-L6-v2 was then trained on more than a billion pairs of sentences so that the vectors of two sentences that
-belong together are close (Reimers and Gurevych, 2019, https://arxiv.org/abs/1908.10084, for the method). See the card
-``minilm.md``.
+MiniLM (Wang et al., 2020, https://arxiv.org/abs/2002.10957) is a small BERT that was distilled from a larger one. Every
+second of its 12 blocks became all-MiniLM-L6-v2, which was trained on more than a billion pairs of texts so that the
+vectors of two that belong together are close. Reimers and Gurevych, 2019 (https://arxiv.org/abs/1908.10084) introduced
+such vectors. See the card ``minilm.md``.
 """
 
 from __future__ import annotations
@@ -24,19 +24,21 @@ from ..text.tokenizers import valid
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from transformers import PretrainedConfig, PreTrainedModel
 
 MINILM = BERTConfig(n_layer=6, d_model=384, masked_head=False, n_classes=0)
 LONGEST = 256  # word pieces of a text, its first and last token included, that the published model reads
 
+_Names = dict[str, tuple[str, ...]]
 # Our names of modules: theirs, stacked along the output dimension; outside and inside a block.
-_MODULES = {
+_MODULES: _Names = {
     "token_embedding": ("embeddings.word_embeddings",),
     "position_embedding": ("embeddings.position_embeddings",),
     "segment_embedding": ("embeddings.token_type_embeddings",),
     "embedding_norm": ("embeddings.LayerNorm",),
     "pooler": ("pooler.dense",),
 }
-_BLOCK = {
+_BLOCK: _Names = {
     "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
     "attention.project": ("attention.output.dense",),
     "attention_norm": ("attention.output.LayerNorm",),
@@ -44,6 +46,120 @@ _BLOCK = {
     "mlp.contract": ("output.dense",),
     "mlp_norm": ("output.LayerNorm",),
 }
+# The same for the heads of each of their classes.
+_BERT_WORDS: _Names = {
+    "masked_head.transform": ("cls.predictions.transform.dense",),
+    "masked_head.norm": ("cls.predictions.transform.LayerNorm",),
+    "masked_head": ("cls.predictions",),
+}
+_ROBERTA_WORDS: _Names = {
+    "masked_head.transform": ("lm_head.dense",),
+    "masked_head.norm": ("lm_head.layer_norm",),
+    "masked_head": ("lm_head",),
+}
+_HEADS: dict[str, _Names] = {
+    "BertModel": {},
+    "BertForMaskedLM": _BERT_WORDS,
+    "BertForNextSentencePrediction": {"classes": ("cls.seq_relationship",)},
+    "BertForPreTraining": _BERT_WORDS | {"classes": ("cls.seq_relationship",)},
+    "BertForSequenceClassification": {"classes": ("classifier",)},
+    "RobertaModel": {},
+    "RobertaForMaskedLM": _ROBERTA_WORDS,
+    "RobertaForSequenceClassification": {
+        "pooler": ("classifier.dense",),  # the same computation, part of the head there
+        "classes": ("classifier.out_proj",),
+    },
+}
+_FIELDS = {  # our config field: theirs, with the same value
+    "vocab_size": "vocab_size",
+    "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "d_model": "hidden_size",
+    "d_hidden": "intermediate_size",
+    "norm_eps": "layer_norm_eps",
+    "dropout": "hidden_dropout_prob",
+}
+# Theirs: ours.
+_ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "quick_gelu": "quick_gelu", "relu": "relu"}
+
+
+def bert_from_transformers(reference: PreTrainedModel) -> BERT:
+    """A :class:`~largemodels.models.bert.BERT` with its own copy of the weights of a model of ``transformers``.
+
+    A RoBERTa of ``transformers`` has one segment, whose vector is the same for all tokens, and 0 in the published
+    weights; here it is added to those of the positions. In training it also drops elements before the pooler.
+
+    Args:
+        reference: a ``BertModel`` or ``RobertaModel``, or either with a head for masked words or for the classes of
+            sequences, or ``BertForPreTraining`` or ``BertForNextSentencePrediction``.
+
+    Raises:
+        ValueError: if it is another class, or has features that our BERT lacks; the message names them.
+    """
+    kind = type(reference).__name__
+    if kind not in _HEADS:
+        raise ValueError(f"A {kind} is not supported; {', '.join(_HEADS)} are.")
+    prefix = f"{reference.base_model_prefix}."
+    theirs = {name.removeprefix(prefix): weight for name, weight in reference.state_dict().items()}
+    names = _MODULES | _HEADS[kind]
+    config = _our_config(reference.config, kind, theirs)
+    if not config.n_segment:
+        positions, segments = (
+            f"{names[module][0]}.weight" for module in ("position_embedding", "segment_embedding")
+        )
+        theirs[positions] = theirs[positions][-config.context_length :] + theirs[segments]
+    with torch.device("meta"):  # shapes only: spends no memory or time on initial weights
+        model = BERT(config)
+    _fill(model, theirs, names)
+    return model.train(reference.training)
+
+
+def _our_config(theirs: PretrainedConfig, kind: str, state: dict[str, Tensor]) -> BERTConfig:
+    """Convert their configuration to ours; refuses features that our BERT lacks."""
+    roberta, masked = kind.startswith("Roberta"), "masked_head" in _HEADS[kind]
+    wanted = {"is_decoder": False, "attention_probs_dropout_prob": theirs.hidden_dropout_prob}
+    if masked:
+        wanted["tie_word_embeddings"] = True
+    if roberta:
+        wanted |= {"type_vocab_size": 1} | ({"hidden_act": "gelu"} if masked else {})
+    for name, value in wanted.items():
+        if getattr(theirs, name) != value:
+            raise ValueError(f"Our BERT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.")
+    if theirs.hidden_act not in _ACTIVATIONS:
+        known = " or ".join(map(repr, _ACTIVATIONS))
+        raise ValueError(f"Our BERT needs hidden_act = {known}; this model has {theirs.hidden_act!r}.")
+    pooler = (_MODULES | _HEADS[kind])["pooler"][0]
+    classes = [len(state[f"{there}.bias"]) for there in _HEADS[kind].get("classes", ())]
+    return BERTConfig(
+        **{field: getattr(theirs, name) for field, name in _FIELDS.items()},
+        # RoBERTa numbers positions from that of padding on, which is the padding token.
+        context_length=theirs.max_position_embeddings - (theirs.pad_token_id + 1 if roberta else 0),
+        n_segment=0 if roberta else theirs.type_vocab_size,
+        activation=_ACTIVATIONS[theirs.hidden_act],
+        masked_head=masked,
+        pooler=f"{pooler}.weight" in state,
+        n_classes=sum(classes),
+    )
+
+
+def _fill(model: BERT, theirs: dict[str, Tensor], names: _Names) -> None:
+    """Give a model copies of their weights.
+
+    Raises:
+        ValueError: if they lack one.
+    """
+    state = {}
+    for name in model.state_dict():
+        module, _, parameter = name.rpartition(".")
+        if module.startswith("blocks."):
+            _, layer, module = module.split(".", 2)
+            there = [f"encoder.layer.{layer}.{part}.{parameter}" for part in _BLOCK[module]]
+        else:
+            there = [f"{part}.{parameter}" for part in names[module]]
+        if missing := [part for part in there if part not in theirs]:
+            raise ValueError(f"This model has no {missing[0]}: its layers were replaced.")
+        state[name] = torch.cat([theirs[part].detach() for part in there])  # copies also if there is one
+    model.load_state_dict(state, assign=True)
 
 
 class SentenceEncoder(nn.Module):
@@ -68,6 +184,8 @@ class SentenceEncoder(nn.Module):
         """
         if isinstance(texts, str):
             raise TypeError("This is a single text: put it into a list.")
+        if not texts:
+            raise ValueError("There are no texts.")
         rows = [torch.tensor(self.tokenizer.encode(valid(text)).ids) for text in texts]
         device = self.model.token_embedding.weight.device
         lengths = torch.tensor([len(row) for row in rows])[:, None]
@@ -131,15 +249,5 @@ def load_minilm(*, unchecked: bool = False) -> SentenceEncoder:
     theirs = load_file(found["model.safetensors"])
     with torch.device("meta"):  # shapes only: spends no time on initial weights
         model = BERT(MINILM)
-    state = {name: torch.cat([theirs[there] for there in _over_there(name)]) for name in model.state_dict()}
-    model.load_state_dict(state, assign=True)
+    _fill(model, theirs, _MODULES)
     return SentenceEncoder(model, Tokenizer.from_file(str(found["tokenizer.json"]))).eval()
-
-
-def _over_there(name: str) -> list[str]:
-    """Their names of one of our tensors."""
-    module, _, parameter = name.rpartition(".")
-    if module.startswith("blocks."):
-        _, layer, module = module.split(".", 2)
-        return [f"encoder.layer.{layer}.{theirs}.{parameter}" for theirs in _BLOCK[module]]
-    return [f"{theirs}.{parameter}" for theirs in _MODULES[module]]

@@ -248,8 +248,8 @@ def test_data_lists_all_and_shows_a_card(capsys) -> None:
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        ([], ["shakespeare", "wikipedia"]),
-        (["--weights"], ["smollm2", "sphinx", "efficientnet-lite0"]),
+        ([], registry.names()),
+        (["--weights"], registry.names(weights=True)),
         (["mnist", "fashion-mnist"], ["mnist", "fashion-mnist"]),
     ],
 )

@@ -94,9 +94,16 @@ def test_every_entry_is_complete() -> None:
                 assert ".." not in path.parts and not path.is_absolute(), f"{name}: {file}"
 
 
-def test_what_is_installed_without_a_name() -> None:
-    assert registry.names() == ["shakespeare", "wikipedia"]
-    assert registry.names(weights=True) == ["smollm2", "sphinx", "efficientnet-lite0"]
+@pytest.mark.parametrize(
+    ("weights", "pins", "known"), [(False, "packages.txt", "wikipedia"), (True, "weights.txt", "smollm2")]
+)
+def test_what_is_installed_without_a_name(weights: bool, pins: str, known: str) -> None:
+    """The data sets whose packages that file pins, no more and no fewer."""
+    names = registry.names(weights=weights)
+    assert known in names
+    lines = (data_root() / pins).read_text(encoding="utf-8").splitlines()
+    pinned = {line.partition("==")[0] for line in lines if "==" in line and not line.startswith("#")}
+    assert {registry.entry(name)["package"] for name in names} == pinned
 
 
 @pytest.fixture
