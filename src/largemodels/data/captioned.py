@@ -7,6 +7,7 @@ that Unicode's consortium gives, as the package ``emoji`` lists them. The split 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import defaultdict
@@ -19,6 +20,7 @@ from torch import Tensor
 from .registry import files
 
 SIDE = 128  # pixels
+SIZES = {"train": 800, "validation": 243, "test": 332}  # pairs of each part
 _STRIKE = 109  # the one size that the font's bitmaps have
 # Words that tell variants of one picture apart: two names that differ in these alone go to the same part.
 _VARIANTS = """
@@ -40,18 +42,43 @@ class Captioned:
     pictures: Tensor  # (n, 3, 128, 128), uint8, on white
 
 
-def emoji(*, unchecked: bool = False) -> dict[str, Captioned]:
-    """Emoji of one character each with their names: "train", "validation" and "test", about 60, 15 and 25 %.
+def emoji(split: int = 0, *, unchecked: bool = False) -> dict[str, Captioned]:
+    """Emoji of one character each with their names: 800 for "train", 243 for "validation", 332 for "test".
 
     Flags and skin colours are left out, for they are sequences of characters. Emoji whose names differ only in words
     such as "woman", "left", "red" or "three", or whose pictures are nearly equal, are all in the same part.
 
     Args:
+        split: seed of the division into parts.
         unchecked: see :func:`largemodels.data.registry.files`.
 
     Raises:
         DataError: if a package is missing or damaged.
     """
+    symbols, names, pictures, groups = _everything(unchecked)
+    part_of = [0] * len(symbols)
+    room = {2: SIZES["test"], 1: SIZES["validation"]}
+    for number in np.random.default_rng(split).permutation(len(groups)):
+        group = groups[number]
+        part = next((part for part, left in room.items() if len(group) <= left), 0)
+        if part:
+            room[part] -= len(group)
+        for row in group:
+            part_of[row] = part
+    parts = {}
+    for number, part in enumerate(SIZES):
+        chosen = [row for row, where in enumerate(part_of) if where == number]
+        parts[part] = Captioned(
+            [symbols[row] for row in chosen],
+            {tag: [found[row] for row in chosen] for tag, found in names.items()},
+            pictures[chosen],
+        )
+    return parts
+
+
+@functools.cache
+def _everything(unchecked: bool) -> tuple[list[str], dict[str, list[str]], Tensor, list[list[int]]]:
+    """Symbols, names by language, pictures, and the rows that must stay together."""
     paths = files("emoji-names", unchecked=unchecked)
     english = json.loads(paths["emoji.json"].read_text(encoding="utf-8"))
     tables = {tag: json.loads(paths[f"emoji_{tag}.json"].read_text(encoding="utf-8")) for tag in ("de", "fr")}
@@ -63,19 +90,7 @@ def emoji(*, unchecked: bool = False) -> dict[str, Captioned]:
         for tag in ("en", "de", "fr")
     }
     pictures = torch.stack([drawn[s] for s in symbols])
-    groups = _groups(names["en"], pictures)
-    part_of = np.random.default_rng(0).choice(3, size=len(groups), p=(0.6, 0.15, 0.25))
-    parts = {}
-    for number, part in enumerate(("train", "validation", "test")):
-        chosen = sorted(
-            row for group, where in zip(groups, part_of, strict=True) if where == number for row in group
-        )
-        parts[part] = Captioned(
-            [symbols[row] for row in chosen],
-            {tag: [found[row] for row in chosen] for tag, found in names.items()},
-            pictures[chosen],
-        )
-    return parts
+    return symbols, names, pictures, _groups(names["en"], pictures)
 
 
 def _plain(name: str) -> str:

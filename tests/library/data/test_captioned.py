@@ -46,3 +46,11 @@ def test_variants_stay_together() -> None:
     pictures = torch.arange(4).view(4, 1, 1, 1).expand(4, 3, 128, 128).to(torch.uint8) * 60
     groups = _groups(["red heart", "blue heart", "octopus", "left arrow"], pictures)
     assert sorted(map(sorted, groups)) == [[0, 1], [2], [3]]
+
+
+def test_another_split_has_the_same_sizes_and_other_parts(parts: dict[str, Captioned]) -> None:
+    other = emoji(split=1)
+    for part, found in parts.items():
+        assert len(other[part].symbols) == len(found.symbols)
+        assert other[part].symbols != found.symbols
+    assert emoji(split=1)["test"].symbols == other["test"].symbols
