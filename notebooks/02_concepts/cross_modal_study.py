@@ -39,31 +39,13 @@ LADDERS = {
     "learning_rate": [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
     "dropout": [0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98],
     "temperature": [0.01, 0.02, 0.04, 0.07, 0.15, 0.3, 0.6, 1.2],
-    "width": [48, 96, 192, 384, 768, 1536, 3072, 6144],
 }
-STOPS = {
-    "two": (25, 50, 75, 100, 150, 200, 300), "one": (25, 50, 75, 100, 150, 200, 300),
-    "nothing": (20, 40, 60, 90, 120, 160),
-}  # fmt: skip
+WIDTHS = (768, 1536, 3072)  # tried in turn as long as they are better than the one before
+STOPS = (25, 50, 75, 100, 150, 200, 300, 400, 600)  # steps after which maps are measured
+PATIENCE = 2  # training ends after so many measurements in a row without a better one
 PENALTIES = [
-    0.01,
-    0.03,
-    0.1,
-    0.3,
-    1.0,
-    3.0,
-    10.0,
-    30.0,
-    100.0,
-    300.0,
-    1000.0,
-    3000.0,
-    1e4,
-    3e4,
-    1e5,
-    3e5,
-    1e6,
-]
+    0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 1e4, 3e4, 1e5, 3e5, 1e6,
+]  # fmt: skip
 SOFTNESS = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 WEIGHTS = [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
 FEWER = (25, 50, 100, 200, 400, 800)
@@ -175,7 +157,8 @@ def maps(
         [*a.parameters(), *b.parameters(), scale], lr=learning_rate, weight_decay=0.0
     )
     best: dict[str, Any] = {"validation_mrr": 0.0}
-    for step in range(1, STOPS[kind][-1] + 1):
+    worse = 0
+    for step in range(1, STOPS[-1] + 1):
         batch = torch.randperm(800)[:batch_size]
         p = F.normalize(a(F.dropout(parts["train"]["x"][batch], dropout)), dim=1)
         q = F.normalize(b(parts["train"]["en"][batch]), dim=1)
@@ -183,19 +166,21 @@ def maps(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if step in STOPS[kind]:
-            with torch.no_grad():
-                table = {
-                    part: cosines(b(it["en"]), a(it["x"])) for part, it in parts.items()
-                }
-            score = reciprocal(table["validation"])
-            if score > best["validation_mrr"]:
-                best = {
-                    "validation_mrr": score,
-                    "steps": step,
-                    "learnt_temperature": (-scale).exp().item(),
-                    "train_find_1": within(1, ranks(table["train"])),
-                } | measured(split, table["test"])
+        if step not in STOPS:
+            continue
+        with torch.no_grad():
+            table = {part: cosines(b(it["en"]), a(it["x"])) for part, it in parts.items()}
+        score = reciprocal(table["validation"])
+        worse = worse + 1 if score <= best["validation_mrr"] else 0
+        if not worse:
+            best = {
+                "validation_mrr": score,
+                "steps": step,
+                "learnt_temperature": (-scale).exp().item(),
+                "train_find_1": within(1, ranks(table["train"])),
+            } | measured(split, table["test"])
+        if worse == PATIENCE:
+            break
     return best
 
 
@@ -329,13 +314,13 @@ def nothing(split: int, learning_rate: float) -> dict[str, Any]:
     )  # fmt: skip
     optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.1)
     best: dict[str, Any] = {"validation_mrr": 0.0}
-    for step in range(1, STOPS["nothing"][-1] + 1):
+    for step in range(1, 160 + 1):
         batch = torch.randperm(800)[:200]
         loss = model.loss(*(it[batch] for it in small["train"]))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if step in STOPS["nothing"]:
+        if step % 20 == 0:
             with torch.no_grad():
                 table = {part: model(*it).T for part, it in small.items()}
             score = reciprocal(table["validation"])
@@ -349,19 +334,24 @@ def nothing(split: int, learning_rate: float) -> dict[str, Any]:
 
 
 def tune(study: lm.studies.Study, kind: str, split: int) -> dict[str, Any]:
-    """One setting after the other, each with a value no better on either side."""
+    """One setting after the other, each with a value no better on either side; then the width."""
     chosen = dict(START)
 
-    def score(setting: str, value: float) -> float:
-        row = study.row(maps, kind=kind, split=split, **chosen | {setting: value})
+    @functools.cache
+    def score(**setting: float) -> float:
+        row = study.row(maps, kind=kind, split=split, **setting)
         return -row["validation_mrr"]
 
     for setting, ladder in LADDERS.items():
-        if kind == "one" and setting == "width":
-            continue
         chosen[setting] = lm.studies.best_inside(
-            ladder, [chosen[setting]], functools.partial(score, setting)
+            ladder,
+            [chosen[setting]],
+            lambda value, setting=setting: score(**chosen | {setting: value}),
         )
+    for width in WIDTHS if kind == "two" else ():
+        if score(**chosen | {"width": width}) >= score(**chosen):
+            break
+        chosen["width"] = width
     return chosen
 
 
@@ -401,6 +391,8 @@ def train(study: lm.studies.Study, split: int) -> None:
         others = [{"temperature": it} for it in (0.02, 0.07, 0.5)]
         others += [{"batch_size": it} for it in (25, 100, 800)]
         for other in others:
+            if other.items() <= best["one"].items():
+                continue
             study.row(maps, kind="one", split=split, **best["one"] | other)
 
 
@@ -409,8 +401,6 @@ if __name__ == "__main__":
     study = lm.studies.Study("02_concepts/cross_modal")
     for split in SPLITS:
         solve(study, split)
-    for split in SPLITS:
-        train(study, split)
     rate = lm.studies.best_inside(
         [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2],
         [1e-3],
@@ -420,4 +410,6 @@ if __name__ == "__main__":
         1:
     ]:  # slow, so its learning rate is chosen on the first split alone
         study.row(nothing, split=split, learning_rate=rate)
+    for split in SPLITS:
+        train(study, split)
     study.save()
