@@ -44,7 +44,8 @@ WIDTHS = (768, 1536, 3072)  # tried in turn as long as they are better than the 
 STOPS = (25, 50, 75, 100, 150, 200, 300, 400, 600)  # steps after which maps are measured
 PATIENCE = 2  # training ends after so many measurements in a row without a better one
 PENALTIES = [
-    0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 1e4, 3e4, 1e5, 3e5, 1e6,
+    0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 1e4, 3e4,
+    1e5, 3e5, 1e6,
 ]  # fmt: skip
 SOFTNESS = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 WEIGHTS = [0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
