@@ -60,14 +60,14 @@ def emoji(split: int = 0, *, unchecked: bool = False) -> dict[str, Captioned]:
     room = {2: SIZES["test"], 1: SIZES["validation"]}
     for number in np.random.default_rng(split).permutation(len(groups)):
         group = groups[number]
-        part = next((part for part, left in room.items() if len(group) <= left), 0)
-        if part:
-            room[part] -= len(group)
+        where = next((it for it, left in room.items() if len(group) <= left), 0)
+        if where:
+            room[where] -= len(group)
         for row in group:
-            part_of[row] = part
+            part_of[row] = where
     parts = {}
     for number, part in enumerate(SIZES):
-        chosen = [row for row, where in enumerate(part_of) if where == number]
+        chosen = [row for row, it in enumerate(part_of) if it == number]
         parts[part] = Captioned(
             [symbols[row] for row in chosen],
             {tag: [found[row] for row in chosen] for tag, found in names.items()},
