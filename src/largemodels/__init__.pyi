@@ -13,6 +13,7 @@ from .book.claims import ClaimError as ClaimError
 from .book.claims import claim as claim
 from .book.start import start as start
 from .data.batches import batches as batches
+from .data.captioned import emoji as emoji
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
@@ -25,6 +26,9 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.clip import CLIP as CLIP
+from .models.clip import CLIPConfig as CLIPConfig
+from .models.clip import contrastive_loss as contrastive_loss
 from .models.dcgan import DCGAN as DCGAN
 from .models.dcgan import DCGANConfig as DCGANConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
