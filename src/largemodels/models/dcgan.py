@@ -85,7 +85,7 @@ class Discriminator(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False) for a, b in pairwise(widths)
         )
-        norms = [nn.Identity()]  # none beside the pictures
+        norms: list[nn.Module] = [nn.Identity()]  # none beside the pictures
         norms += [nn.BatchNorm2d(c) if config.norm == "batch" else nn.Identity() for c in widths[2:]]
         self.norms = nn.ModuleList(norms)
         self.last = nn.Conv2d(widths[-1], 1, config.first_size, bias=False)
