@@ -8,6 +8,7 @@ logits as the linear form of the paper's section 2.4. Differs from the paper in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn as nn
@@ -42,7 +43,7 @@ class Prototypical(Model):
                 nn.Sequential(
                     nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU(), nn.MaxPool2d(2)
                 )
-                for c_in, c_out in zip(sizes, sizes[1:], strict=False)
+                for c_in, c_out in pairwise(sizes)
             )
         )
 
