@@ -117,7 +117,7 @@ def _script(name: str, fonts: dict[str, Path]) -> Script:
     order = np.random.default_rng(0).permutation(len(found))[: MOST + MOST // 2]
     found = [found[i] for i in sorted(order)]
     drawn = np.stack([_draw(fonts[font], found) for font in names], axis=1)  # (letters, fonts, 56, 56)
-    inked = drawn.any(axis=(2, 3)).all(axis=1)
+    inked = [bool(letter.any(axis=(1, 2)).all()) for letter in drawn]
     pictures = torch.from_numpy(drawn[inked])
     found = [letter for letter, is_there in zip(found, inked, strict=True) if is_there]
     alike = _outlines(pictures[:, 0])
