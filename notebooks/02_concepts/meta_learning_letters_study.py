@@ -125,14 +125,14 @@ class Letters:
         self.generator = torch.Generator().manual_seed(seed)
         self.strength = strength
         self.of_script = [range(0)]
-        self.glyphs, fonts = [], []
+        glyphs = []
         for script in PARTS["train"]:
             start = self.of_script[-1].stop
             self.of_script.append(range(start, start + len(script.letters)))
             n = len(script.fonts)  # as many times as makes four: each font is as probable
-            self.glyphs.append(script.pictures[:, [k % n for k in range(12)]])
+            glyphs.append(script.pictures[:, [k % n for k in range(12)]])
         self.of_script = self.of_script[1:]
-        self.glyphs = torch.cat(self.glyphs)  # (letters, 12, 56, 56)
+        self.glyphs = torch.cat(glyphs)  # (letters, 12, 56, 56)
 
     def draw(self, classes: Tensor) -> Tensor:
         """A new picture of each: (n,) to (n, 1, 28, 28)."""
@@ -238,7 +238,7 @@ def pixels(blur: int) -> dict[str, object]:
 
 
 def photographs(side: int) -> dict[str, object]:
-    """EfficientNet-Lite0, trained on ImageNet; of five depths the best on the validation scripts."""
+    """EfficientNet-Lite0, trained on ImageNet; the best of five depths on validation scripts."""
     from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
     model = load_efficientnet_lite0()
