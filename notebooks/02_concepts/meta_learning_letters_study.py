@@ -34,7 +34,7 @@ PARTS = letters()
 
 
 def drawn(script: Script, seed: int = 0) -> Tensor:
-    """Eight distorted pictures of each letter, each in one of its fonts: (letters, 8, 1, 28, 28)."""
+    """Eight distorted pictures of each letter, in any of its fonts: (letters, 8, 1, 28, 28)."""
     generator = torch.Generator().manual_seed(seed)
     n = len(script.letters)
     letter = torch.arange(n).repeat_interleave(N_DRAWN)
