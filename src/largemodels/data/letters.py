@@ -1,4 +1,4 @@
-"""Printed letters of 136 scripts, drawn from the Noto fonts, for learning from few examples.
+"""Printed letters of 135 scripts, drawn from the Noto fonts, for learning from few examples.
 
 As in Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015, https://doi.org/10.1126/science.aab3050), scripts of the
 training, of the validation and of the test are different ones. Unlike there, nobody wrote these letters by hand: what
