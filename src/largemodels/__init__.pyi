@@ -3,6 +3,7 @@ from . import app as app
 from . import book as book
 from . import data as data
 from . import models as models
+from . import objectives as objectives
 from . import pretrained as pretrained
 from . import text as text
 from . import training as training
@@ -12,6 +13,7 @@ from .book.claims import ClaimError as ClaimError
 from .book.claims import claim as claim
 from .book.start import start as start
 from .data.batches import batches as batches
+from .data.captioned import emoji as emoji
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
@@ -24,6 +26,9 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.clip import CLIP as CLIP
+from .models.clip import CLIPConfig as CLIPConfig
+from .models.clip import contrastive_loss as contrastive_loss
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
@@ -31,6 +36,9 @@ from .models.encoder import EncoderConfig as EncoderConfig
 from .models.feed_forward import FeedForward as FeedForward
 from .models.gpt import GPT as GPT
 from .models.gpt import GPTConfig as GPTConfig
+from .models.graph import Graph as Graph
+from .models.graph import GraphNetwork as GraphNetwork
+from .models.graph import GraphNetworkConfig as GraphNetworkConfig
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
 from .models.mlp import MLP as MLP
@@ -43,8 +51,12 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.seq2seq import Seq2Seq as Seq2Seq
+from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
+from .models.vit import ViT as ViT
+from .models.vit import ViTConfig as ViTConfig
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2

@@ -1,0 +1,1 @@
+"""Objectives: what a model is trained for, where that is not the model's own loss."""
