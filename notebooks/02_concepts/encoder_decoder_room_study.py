@@ -1,11 +1,11 @@
-"""Study of the chapter "Encoder and decoder": is there room for long words in the last state?
+"""Study of the chapter "Encoder and decoder": does the last state tell long words apart?
 
     make study NAME=02_concepts/encoder_decoder_room
 
 One thread, about 5 minutes. An interrupted study goes on where it stopped.
 
 The network with the last state learns 1,000 long words of the training part, and nothing else. Then
-it says the same words, free running. What it can say of them has passed through its one state.
+it says the same words, free running. Ten bits are enough to tell so many words apart.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ from .checks import at_least, one_of, probability
 READOUTS = ("none", "mean", "sum")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """One graph, or several side by side, with no edges between them."""
 
@@ -55,6 +56,23 @@ class Graph:
             raise ValueError(
                 f"There are {len(self.edge_features)} edge features for {self.edges.shape[1]} edges."
             )
+
+    @cached_property
+    def looped(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The edges with one from each node to itself, computed once for all layers and passes.
+
+        Where they come from and where they lead, each ``(n_edges + n_nodes,)``, and their features; those of a node's
+        edge to itself are the mean of those into it.
+        """
+        others = self.edges[0] != self.edges[1]
+        itself = torch.arange(len(self.nodes), device=self.edges.device)
+        source, to = self.edges[:, others]
+        features = self.edge_features
+        if features is not None:
+            features = features[others]
+            n = number(to, len(itself), features).clamp(min=1)
+            features = torch.cat([features, total(features, to, len(itself)) / n[:, None]])
+        return torch.cat([source, itself]), torch.cat([to, itself]), features
 
     def to(self, device: torch.device) -> Graph:
         """The same graph on a device."""
@@ -141,24 +159,6 @@ def softmax(scores: Tensor, to: Tensor, n_nodes: int) -> Tensor:
     return powers / total(powers, to, n_nodes)[to]
 
 
-def looped(graph: Graph) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The graph's edges with one from each node to itself.
-
-    Returns:
-        where they come from and lead to, each ``(n_edges + n_nodes,)``, and their features; those of a node's edge to
-        itself are the mean of those into it.
-    """
-    others = graph.edges[0] != graph.edges[1]
-    itself = torch.arange(len(graph.nodes), device=graph.edges.device)
-    source, to = graph.edges[:, others]
-    features = graph.edge_features
-    if features is not None:
-        features = features[others]
-        n = number(to, len(itself), features).clamp(min=1)
-        features = torch.cat([features, total(features, to, len(itself)) / n[:, None]])
-    return torch.cat([source, itself]), torch.cat([to, itself]), features
-
-
 class GCNLayer(nn.Module):
     """x_i' = b + Σ_j W x_j / √(d_i d_j), over i itself and its neighbours."""
 
@@ -169,7 +169,7 @@ class GCNLayer(nn.Module):
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """``(n_nodes, d_in)`` to ``(n_nodes, d_out)``."""
-        source, to, _ = looped(graph)
+        source, to, _ = graph.looped
         scale = number(to, len(x), x).rsqrt()  # (n_nodes,)
         x = self.map(x)
         return total(x[source] * (scale[source] * scale[to])[:, None], to, len(x)) + self.bias
@@ -217,7 +217,7 @@ class GATLayer(nn.Module):
             graph: the edges.
 
         Returns:
-            where the edges come from and lead to, each ``(n_edges + n_nodes,)``: those of :func:`looped`; and their
+            where the edges of :attr:`Graph.looped` come from and lead to, each ``(n_edges + n_nodes,)``; and their
             weights ``(n_edges + n_nodes, n_head)``, which sum to 1 over the edges into a node.
         """
         return self._weights(self._mapped(x), graph)
@@ -227,7 +227,7 @@ class GATLayer(nn.Module):
         return mapped
 
     def _weights(self, mapped: Tensor, graph: Graph) -> tuple[Tensor, Tensor, Tensor]:
-        source, to, features = looped(graph)
+        source, to, features = graph.looped
         scores = (mapped * self.from_score).sum(-1)[source] + (mapped * self.to_score).sum(-1)[to]
         if features is not None:
             edges = self.edge_map(features).unflatten(1, (self.heads, -1))
@@ -269,7 +269,7 @@ LAYERS = {"gcn": GCNLayer, "sage": SAGELayer, "gat": GATLayer, "gin": GINLayer}
 class GraphNetwork(Model):
     """Layers of one kind: from the features of nodes to an output for each node, or for each graph."""
 
-    by_adamw = ("layers.0", "head")  # maps in and out: Muon leaves them to AdamW
+    by_adamw = ("head",)
 
     def __init__(self, config: GraphNetworkConfig) -> None:
         super().__init__()
@@ -285,6 +285,8 @@ class GraphNetwork(Model):
             LAYERS[config.layer](widths[i], widths[i + 1], config, last=i == last and not whole)
             for i in range(config.n_layer)
         )
+        # Maps in and out: Muon leaves them to AdamW.
+        self.layers.by_adamw = ("0",) if whole else ("0", str(last))  # type: ignore[assignment]
         self.norms = nn.ModuleList(
             nn.BatchNorm1d(widths[i + 1]) if config.norm and (whole or i < last) else nn.Identity()
             for i in range(config.n_layer)

@@ -97,11 +97,13 @@ def next_sentences(
     Raises:
         ValueError: if no document has two texts, or there is no other document with a text.
     """
-    firsts = [(d, i) for d, texts in enumerate(documents) for i in range(len(texts) - 1)]
-    everything = [(d, i) for d, texts in enumerate(documents) for i in range(len(texts))]
+    sizes = [len(texts) for texts in documents]
+    starts = [sum(sizes[:d]) for d in range(len(documents))]  # of each document among all texts
+    everything = [text for texts in documents for text in texts]
+    firsts = [(d, i) for d, size in enumerate(sizes) for i in range(size - 1)]
     if not firsts:
         raise ValueError("No document has two texts: there is no next one.")
-    if len({d for d, _ in everything}) < 2:
+    if max(sizes) == len(everything):
         raise ValueError("There is one document only: texts that do not follow come from others.")
 
     def draw(below: int) -> int:
@@ -109,10 +111,11 @@ def next_sentences(
 
     pairs = []
     for _ in range(n):
-        document, text = firsts[draw(len(firsts))]
+        d, i = firsts[draw(len(firsts))]
         follows = bool(draw(2))
-        other, place = document, text + 1
-        while not follows and other == document:  # uniform over the texts of the other documents
-            other, place = everything[draw(len(everything))]
-        pairs.append((documents[document][text], documents[other][place], follows))
+        second = starts[d] + i + 1
+        if not follows:
+            second = draw(len(everything) - sizes[d])
+            second += sizes[d] * (second >= starts[d])  # skips the document itself
+        pairs.append((documents[d][i], everything[second], follows))
     return pairs

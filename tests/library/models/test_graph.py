@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from largemodels.models.graph import Graph, GraphNetwork, GraphNetworkConfig, looped, side_by_side, softmax
+from largemodels.models.graph import Graph, GraphNetwork, GraphNetworkConfig, side_by_side, softmax
 from largemodels.training.config import TrainingConfig
 from largemodels.training.loop import train
+from largemodels.training.optimizers import make_optimizers
 
 # 0 and 1 point at each other and at 2; 2 points at 0; nothing joins 3 and the others.
 EDGES = torch.tensor([[0, 1, 0, 1, 2], [1, 0, 2, 2, 0]])
@@ -78,7 +79,7 @@ def test_attention_weights_sum_to_one_and_large_scores_do_no_harm() -> None:
 
 def test_edges_to_itself_are_there_once_with_the_mean_of_the_features() -> None:
     edges = torch.tensor([[0, 1, 1], [1, 0, 1]])
-    source, to, features = looped(Graph(torch.zeros(2, 1), edges, torch.tensor([[1.0], [2.0], [9.0]])))
+    source, to, features = Graph(torch.zeros(2, 1), edges, torch.tensor([[1.0], [2.0], [9.0]])).looped
     assert torch.stack([source, to]).tolist() == [[0, 1, 0, 1], [1, 0, 0, 1]]
     assert features is not None and features[:, 0].tolist() == [1.0, 2.0, 2.0, 1.0]
 
@@ -103,6 +104,25 @@ def test_it_learns_with_either_optimiser(layer: str) -> None:
         model = Nodes(network(layer, n_layer=3, norm=True, residual=True).config)
         train(model, repeat((labels,)), TrainingConfig(steps=60, learning_rate=2e-2, optimizer=optimizer))
         assert model.loss(labels).item() < 0.4  # a network that knows nothing: 0.69
+
+
+def test_muon_takes_the_layers_between_the_first_and_the_last() -> None:
+    settings = TrainingConfig(steps=1, optimizer="muon")
+    for readout, taken in (("none", {"layers.1.map"}), ("mean", {"layers.1.map", "layers.2.map"})):
+        model = network("gcn", n_layer=3, readout=readout)
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        muon, _ = make_optimizers(model, settings)
+        found = {names[id(p)] for group in muon.param_groups for p in group["params"]}
+        assert found == {f"{layer}.weight" for layer in taken}
+
+
+def test_dropout_acts_on_what_a_layer_reads_and_only_in_training() -> None:
+    model, some = network("gcn", n_layer=1, dropout=0.5), graph()
+    torch.nn.init.eye_(model.layers[0].map.weight)
+    alone = Graph(torch.ones(4, 3), torch.zeros(2, 0, dtype=torch.long))  # each node hears itself only
+    assert set(model(alone).unique().tolist()) == {0.0, 2.0}
+    model.eval()
+    assert torch.equal(model(some), model(some))
 
 
 def test_hidden_and_residual() -> None:

@@ -10,6 +10,7 @@ from largemodels.data.batches import shuffled
 from largemodels.models.vit import ViT, ViTConfig, patches
 from largemodels.training.config import TrainingConfig
 from largemodels.training.loop import train
+from largemodels.training.optimizers import make_optimizers
 
 TINY = dict(image_size=12, patch_size=4, in_channels=2, n_classes=5, d_model=24, n_layer=2, n_head=3)
 
@@ -76,6 +77,25 @@ def test_it_learns_with_either_optimiser() -> None:
         data = shuffled(pictures, labels, batch_size=16, seed=0)
         train(model, data, TrainingConfig(steps=60, learning_rate=5e-3, optimizer=optimizer))
         assert model.eval().loss(pictures, labels).item() < before / 4
+
+
+def test_muon_takes_the_blocks_only() -> None:
+    model = ViT(ViTConfig(**TINY, distilled=True))
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    muon, _ = make_optimizers(model, TrainingConfig(steps=1, optimizer="muon"))
+    found = [names[id(p)] for group in muon.param_groups for p in group["params"]]
+    assert len(found) == 2 * 4
+    assert all(name.startswith("encoder.blocks.") for name in found)
+
+
+def test_dropout_acts_on_the_embeddings_too_and_only_in_training() -> None:
+    model, pictures = ViT(ViTConfig(**TINY, dropout=0.5)), torch.randn(1, 2, 12, 12)
+    for block in model.encoder.blocks:  # blocks that pass their input on
+        torch.nn.init.zeros_(block.attention.project.weight)
+        torch.nn.init.zeros_(block.mlp.contract.weight)
+    assert not torch.equal(model.hidden(pictures), model.hidden(pictures))
+    model.eval()
+    assert torch.equal(model.hidden(pictures), model.hidden(pictures))
 
 
 @pytest.mark.parametrize("distilled", [False, True])

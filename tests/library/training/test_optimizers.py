@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import inspect
 import math
+import pkgutil
 from collections.abc import Callable
 
 import pytest
@@ -297,3 +300,16 @@ def test_what_cannot_be_trained_is_refused_in_words() -> None:
         make_optimizers(nn.Embedding(3, 4), muon)
     with pytest.raises(ValueError, match="all are frozen"):
         make_optimizers(nn.Linear(3, 4).requires_grad_(False), muon)
+
+
+def test_what_a_model_leaves_to_adamw_is_a_layer_of_its_own() -> None:
+    """A name that is no layer, such as "layers.0", would do nothing, and nobody would notice."""
+    named = {}
+    for module in pkgutil.iter_modules(lm.models.__path__, "largemodels.models."):
+        for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            if "by_adamw" in vars(found):
+                named[found] = inspect.getsource(found)
+    assert len(named) >= 8
+    for found, source in named.items():
+        for name in found.by_adamw:
+            assert f"self.{name} = " in source, f"{found.__name__}: {name}"
