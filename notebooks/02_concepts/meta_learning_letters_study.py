@@ -129,7 +129,7 @@ class Letters:
         for script in PARTS["train"]:
             start = self.of_script[-1].stop
             self.of_script.append(range(start, start + len(script.letters)))
-            n = len(script.fonts)  # as many times as makes four: each font is as probable
+            n = len(script.fonts)  # 1 to 4, so that of twelve each font has as many
             glyphs.append(script.pictures[:, [k % n for k in range(12)]])
         self.of_script = self.of_script[1:]
         self.glyphs = torch.cat(glyphs)  # (letters, 12, 56, 56)

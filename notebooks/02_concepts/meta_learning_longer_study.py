@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from largemodels.book.studies import Study, best_inside
-from largemodels.training.meta import maml
+from largemodels.objectives.meta import maml
 
 N_HEADS, SHOTS = 500, 10
 RATES = [1e-4 * 10 ** (k / 2) for k in range(8)]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from largemodels.book.studies import Study, best_inside
-from largemodels.training.meta import adapt, maml, reptile
+from largemodels.objectives.meta import adapt, maml, reptile
 
 STEPS, N_TASKS, SHOTS, MOST = 1_500, 25, 10, 10
 N_HEADS = 500

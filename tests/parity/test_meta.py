@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from largemodels.models.prototypical import Prototypical, PrototypicalConfig, prototype_logits
-from largemodels.training.meta import adapt, maml, reptile
+from largemodels.objectives.meta import adapt, maml, reptile
 
 
 def model() -> nn.Module:

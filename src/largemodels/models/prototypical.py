@@ -2,7 +2,8 @@
 
 Snell, Swersky and Zemel, 2017, "Prototypical networks for few-shot learning" (https://arxiv.org/abs/1703.05175): four
 blocks of 3 × 3 convolution, batch normalisation, ReLU and max-pooling, and squared Euclidean distances. Gives the same
-logits as the linear form of the paper's section 2.4. Differs from the paper in nothing but the names.
+probabilities as the linear form of the paper's section 2.4; the logits differ by the query's own squared norm, the same
+for all classes. Differs from the paper in nothing but the names.
 """
 
 from __future__ import annotations
