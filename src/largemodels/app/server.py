@@ -274,7 +274,9 @@ def running(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    # No daemon: its workers would be daemons, too, and Python, when it ends, would kill one in the middle of a token,
+    # which PyTorch answers with an abort. So Python waits until the token is there.
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=False)
     thread.start()
     try:
         while not server.started:
