@@ -1,4 +1,4 @@
-"""Our BERT against transformers' BERT and RoBERTa with the same weights."""
+"""Our BERT against transformers' BERT, RoBERTa and RoFormer with the same weights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ SIZES = {
     "layer_norm_eps": 1e-3,
 }
 BATCH, TIME = 4, 11
-PADDING = {"Bert": 0, "Roberta": 1}  # the token
+PADDING = {"Bert": 0, "Roberta": 1, "RoFormer": 0}  # the token
+CHANGED: dict[str, dict[str, Any]] = {  # RoFormer's heads have an even width, and no attention but their own
+    "RoFormer": {"hidden_size": 30, "embedding_size": 30}
+}
 CLASSES = [
     "BertModel",
     "BertForMaskedLM",
@@ -39,20 +42,28 @@ CLASSES = [
     "RobertaModel",
     "RobertaForMaskedLM",
     "RobertaForSequenceClassification",
+    "RoFormerModel",
+    "RoFormerForMaskedLM",
 ]
 
 
 def family(name: str) -> str:
-    return "Roberta" if name.startswith("Roberta") else "Bert"
+    return next(kind for kind in PADDING if name.startswith(kind))
 
 
 def reference(name: str, attention: str = "sdpa", **changes: Any) -> PreTrainedModel:
     segments = 1 if family(name) == "Roberta" else 3
+    own = {"type_vocab_size": segments, "pad_token_id": PADDING[family(name)]} | CHANGED.get(family(name), {})
+    if family(name) == "RoFormer":
+        attention = "eager"
     config = getattr(transformers, f"{family(name)}Config")(
-        **(SIZES | {"type_vocab_size": segments, "pad_token_id": PADDING[family(name)]} | changes),
-        attn_implementation=attention,
+        **(SIZES | own | changes), attn_implementation=attention
     )
-    return randomised(getattr(transformers, name)(config)).eval()
+    model = randomised(getattr(transformers, name)(config)).eval()
+    for module in model.modules():
+        if hasattr(module, "create_weight"):  # RoFormer's sines and cosines, which are not learned
+            module.weight.data = module.create_weight()
+    return model
 
 
 def inputs(name: str, padded: str) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -63,7 +74,7 @@ def inputs(name: str, padded: str) -> tuple[Tensor, Tensor, Tensor | None]:
     if padded == "left":
         mask = mask.flip(1)
     tokens = torch.randint(2, SIZES["vocab_size"], (BATCH, TIME)).where(mask, PADDING[family(name)])
-    return tokens, mask, torch.randint(3, (BATCH, TIME)) if family(name) == "Bert" else None
+    return tokens, mask, torch.randint(3, (BATCH, TIME)) if family(name) != "Roberta" else None
 
 
 def our_outputs(ours: BERT, tokens: Tensor, mask: Tensor, segments: Tensor | None) -> dict[str, Tensor]:
@@ -209,6 +220,19 @@ def swap_segments(model: BERT) -> None:
     model.segment_embedding.weight.copy_(model.segment_embedding.weight.flip(0))
 
 
+def turn_the_other_way(model: BERT) -> None:
+    for block in model.blocks:
+        block.attention.forward = lambda x, mask, turned, forward=block.attention.forward: forward(
+            x, mask, (turned[0], -turned[1])
+        )
+
+
+def pair_neighbours(model: BERT) -> None:
+    for block in model.blocks:
+        rows = block.attention.qkv.weight[:30].unflatten(0, (5, 6))  # queries, of five heads
+        block.attention.qkv.weight[:30] = rows[:, [0, 3, 1, 4, 2, 5]].flatten(0, 1)
+
+
 def drop_a_bias(model: BERT) -> None:
     model.masked_head.bias.zero_()
 
@@ -249,6 +273,17 @@ def test_a_perturbed_layout_is_noticed(perturb: Callable[[BERT], None]) -> None:
     assert_close(their_outputs(theirs, *batch), expected)  # the two share no memory
 
 
+@pytest.mark.parametrize("perturb", [turn_the_other_way, pair_neighbours])
+@torch.no_grad()
+def test_other_rotations_are_noticed(perturb: Callable[[BERT], None]) -> None:
+    theirs = reference("RoFormerForMaskedLM")
+    ours, batch = bert_from_transformers(theirs), inputs("RoFormerForMaskedLM", "right")
+    assert_close(our_outputs(ours, *batch), expected := their_outputs(theirs, *batch), rtol=1e-5, atol=1e-5)
+    perturb(ours)
+    with pytest.raises(AssertionError):
+        assert_close(our_outputs(ours, *batch), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
@@ -259,6 +294,8 @@ def test_a_perturbed_layout_is_noticed(perturb: Callable[[BERT], None]) -> None:
         ("BertModel", {"is_decoder": True}, "needs is_decoder = False"),
         ("BertModel", {"attention_probs_dropout_prob": 0.2}, "needs attention_probs_dropout_prob = 0.1"),
         ("BertForMaskedLM", {"tie_word_embeddings": False}, "needs tie_word_embeddings = True"),
+        ("RoFormerModel", {"rotary_value": True}, "needs rotary_value = False"),
+        ("RoFormerModel", {"embedding_size": 20}, "needs embedding_size = 30"),
     ],
 )
 def test_what_our_bert_has_not_is_refused(name: str, change: dict[str, Any], message: str) -> None:

@@ -10,7 +10,8 @@ texts from the pooled vector. It gives the same hidden states, logits and gradie
 
 RoBERTa (Liu et al., 2019, https://arxiv.org/abs/1907.11692) is this network without segments, ``n_segment=0``. Its
 published table of positions has two rows before those of real tokens, for padding; here there are none, because
-positions count real tokens only.
+positions count real tokens only. RoFormer (Su et al., 2021, https://arxiv.org/abs/2104.09864) has :mod:`.rotary`
+positions instead of the table, ``position="rotary"``.
 
 What differs from the paper: padding may be on either side.
 """
@@ -29,6 +30,7 @@ from .base import Model
 from .checks import at_least, one_of, probability
 from .feed_forward import ACTIVATIONS, FeedForward
 from .linear import Linear, linear
+from .rotary import rotation
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class BERTConfig:
     activation: str = "gelu"  # of feed-forward network and masked-word head; see feed_forward.py
     norm_eps: float = 1e-12  # added to the variance
     dropout: float = 0.1  # probability, in training only
+    position: str = "learned"  # or "rotary"; d_model / n_head is then even
 
     masked_head: bool = True  # whether there is a head for masked words
     pooler: bool = True  # whether there is a layer that makes one vector of the first token's hidden state
@@ -58,10 +61,18 @@ class BERTConfig:
         one_of([name for name in ACTIVATIONS if name != "swiglu"], activation=self.activation)
         if self.d_model % self.n_head:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_head ({self.n_head}).")
+        one_of(("learned", "rotary"), position=self.position)
+        if self.position == "rotary" and self.d_head % 2:
+            raise ValueError(f"Rotary positions need an even d_model / n_head, not {self.d_head}.")
         if self.norm_eps <= 0:
             raise ValueError(f"norm_eps must be positive, not {self.norm_eps}.")
         if self.n_classes and not self.pooler:
             raise ValueError("A head for classes needs pooler=True.")
+
+    @property
+    def d_head(self) -> int:
+        """Width of an attention head."""
+        return self.d_model // self.n_head
 
 
 class Block(nn.Module):
@@ -76,9 +87,11 @@ class Block(nn.Module):
         self.mlp = FeedForward(d_model, d_hidden, activation=config.activation, dropout=dropout)
         self.mlp_norm = nn.LayerNorm(d_model, eps=config.norm_eps)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """``(batch, time, d_model)`` to the same shape; the mask as in :func:`.attention.attend`."""
-        x = self.attention_norm(x + self.attention(x, mask))
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, turned: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """``(batch, time, d_model)`` to the same shape; mask and rotation as in :class:`.attention.Attention`."""
+        x = self.attention_norm(x + self.attention(x, mask, turned))
         return self.mlp_norm(x + self.mlp(x))
 
 
@@ -107,7 +120,8 @@ class BERT(Model):
         super().__init__()
         self.config = config
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
-        self.position_embedding = nn.Embedding(config.context_length, config.d_model)
+        if config.position == "learned":
+            self.position_embedding = nn.Embedding(config.context_length, config.d_model)
         if config.n_segment:
             self.segment_embedding = nn.Embedding(config.n_segment, config.d_model)
         self.embedding_norm = nn.LayerNorm(config.d_model, eps=config.norm_eps)
@@ -160,12 +174,16 @@ class BERT(Model):
         if mask is not None:
             positions = (mask.long().cumsum(1) - 1).clamp(min=0)  # (batch, time)
             mask = visible(time, time, causal=False, padding=mask)  # once for all blocks
-        x = self.token_embedding(tokens) + self.position_embedding(positions)
+        x, turned = self.token_embedding(tokens), None
+        if config.position == "rotary":
+            turned = rotation(positions, config.d_head)  # of queries and keys, in each block
+        else:
+            x = x + self.position_embedding(positions)
         if config.n_segment:
             x = x + self.segment_embedding(torch.zeros_like(tokens) if segments is None else segments)
         x = self.dropout(self.embedding_norm(x))  # (batch, time, d_model)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, mask, turned)
         return x
 
     def pooled(self, hidden: Tensor, mask: Tensor | None = None) -> Tensor:

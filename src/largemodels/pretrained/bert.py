@@ -1,4 +1,4 @@
-"""BERT and RoBERTa with weights of ``transformers``, and MiniLM, which turns sentences into vectors.
+"""BERT, RoBERTa and RoFormer with weights of ``transformers``, and MiniLM, which turns sentences into vectors.
 
 MiniLM (Wang et al., 2020, https://arxiv.org/abs/2002.10957) is a small BERT that was distilled from a larger one. Every
 second of its 12 blocks became all-MiniLM-L6-v2, which was trained on more than a billion pairs of texts so that the
@@ -69,6 +69,8 @@ _HEADS: dict[str, _Names] = {
         "pooler": ("classifier.dense",),  # the same computation, part of the head there
         "classes": ("classifier.out_proj",),
     },
+    "RoFormerModel": {},
+    "RoFormerForMaskedLM": _BERT_WORDS,
 }
 _FIELDS = {  # our config field: theirs, with the same value
     "vocab_size": "vocab_size",
@@ -90,8 +92,9 @@ def bert_from_transformers(reference: PreTrainedModel) -> BERT:
     weights; here it is added to those of the positions. In training it also drops elements before the pooler.
 
     Args:
-        reference: a ``BertModel`` or ``RobertaModel``, or either with a head for masked words or for the classes of
-            sequences, or ``BertForPreTraining`` or ``BertForNextSentencePrediction``.
+        reference: a ``BertModel``, ``RobertaModel`` or ``RoFormerModel``, any of them with a head for masked words, one
+            of the first two with a head for the classes of sequences, or ``BertForPreTraining`` or
+            ``BertForNextSentencePrediction``.
 
     Raises:
         ValueError: if it is another class, or has features that our BERT lacks; the message names them.
@@ -108,6 +111,8 @@ def bert_from_transformers(reference: PreTrainedModel) -> BERT:
             f"{names[module][0]}.weight" for module in ("position_embedding", "segment_embedding")
         )
         theirs[positions] = theirs[positions][-config.context_length :] + theirs[segments]
+    if config.position == "rotary":
+        _pair_halves(theirs, config)
     with torch.device("meta"):  # shapes only: spends no memory or time on initial weights
         model = BERT(config)
     _fill(model, theirs, names)
@@ -117,11 +122,14 @@ def bert_from_transformers(reference: PreTrainedModel) -> BERT:
 def _our_config(theirs: PretrainedConfig, kind: str, state: dict[str, Tensor]) -> BERTConfig:
     """Convert their configuration to ours; refuses features that our BERT lacks."""
     roberta, masked = kind.startswith("Roberta"), "masked_head" in _HEADS[kind]
+    rotary = kind.startswith("RoFormer")
     wanted = {"is_decoder": False, "attention_probs_dropout_prob": theirs.hidden_dropout_prob}
     if masked:
         wanted["tie_word_embeddings"] = True
     if roberta:
         wanted |= {"type_vocab_size": 1} | ({"hidden_act": "gelu"} if masked else {})
+    if rotary:
+        wanted |= {"rotary_value": False, "embedding_size": theirs.hidden_size}
     for name, value in wanted.items():
         if getattr(theirs, name) != value:
             raise ValueError(f"Our BERT needs {name} = {value!r}; this model has {getattr(theirs, name)!r}.")
@@ -136,10 +144,19 @@ def _our_config(theirs: PretrainedConfig, kind: str, state: dict[str, Tensor]) -
         context_length=theirs.max_position_embeddings - (theirs.pad_token_id + 1 if roberta else 0),
         n_segment=0 if roberta else theirs.type_vocab_size,
         activation=_ACTIVATIONS[theirs.hidden_act],
+        position="rotary" if rotary else "learned",
         masked_head=masked,
         pooler=f"{pooler}.weight" in state,
         n_classes=sum(classes),
     )
+
+
+def _pair_halves(theirs: dict[str, Tensor], config: BERTConfig) -> None:
+    """Reorder the rows of queries and keys: RoFormer rotates neighbours, we rotate element i with i + d_head / 2."""
+    order = torch.arange(config.d_head).view(-1, 2).T.flatten()  # 0, 2, 4, …, 1, 3, 5, …
+    for name, weight in theirs.items():
+        if ".self.query." in name or ".self.key." in name:
+            theirs[name] = weight.unflatten(0, (config.n_head, config.d_head))[:, order].flatten(0, 1)
 
 
 def _fill(model: BERT, theirs: dict[str, Tensor], names: _Names) -> None:

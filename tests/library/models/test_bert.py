@@ -20,10 +20,10 @@ def test_the_published_size() -> None:
         assert BERT(BERTConfig()).n_parameters() == 110_106_428  # of the released BERT-Base, lower case
 
 
-@pytest.mark.parametrize("n_segment", [0, 2])
+@pytest.mark.parametrize(("n_segment", "position"), [(0, "learned"), (2, "learned"), (2, "rotary")])
 @torch.no_grad()
-def test_padding_changes_nothing(n_segment: int) -> None:
-    model = BERT(BERTConfig(**SIZES, n_segment=n_segment))
+def test_padding_changes_nothing(n_segment: int, position: str) -> None:
+    model = BERT(BERTConfig(**SIZES, n_segment=n_segment, position=position))
     hidden = model(TOKENS, MASK)
     noise = torch.randint_like(TOKENS, 23)
     assert_close(model(TOKENS.where(MASK, noise), MASK)[MASK], hidden[MASK])
@@ -42,8 +42,26 @@ def test_loss_of_masked_words_only() -> None:
     assert_close(model.loss(TOKENS, targets, MASK), -logits.log_softmax(0)[11])
 
 
-def test_every_parameter_has_a_gradient() -> None:
-    model = BERT(BERTConfig(**SIZES))
+@torch.no_grad()
+@pytest.mark.parametrize("position", ["learned", "rotary"])
+def test_the_order_of_words_is_seen(position: str) -> None:
+    """By the first word, whose own place stays the same."""
+    model = BERT(BERTConfig(**SIZES, position=position))
+    for p in model.parameters():
+        p.normal_(std=0.3)
+    assert not torch.allclose(model(torch.tensor([[5, 6, 7]]))[0, 0], model(torch.tensor([[5, 7, 6]]))[0, 0])
+
+
+def test_rotary_positions_need_even_heads() -> None:
+    with pytest.raises(ValueError, match="an even d_model / n_head, not 3"):
+        BERTConfig(n_head=6, d_model=18, position="rotary")
+    with pytest.raises(ValueError, match="position"):
+        BERTConfig(position="sinusoidal")
+
+
+@pytest.mark.parametrize("position", ["learned", "rotary"])
+def test_every_parameter_has_a_gradient(position: str) -> None:
+    model = BERT(BERTConfig(**SIZES, position=position))
     tokens, segments = torch.randint(23, (4, 9)), torch.randint(2, (4, 9))
     hidden = model(tokens, segments=segments)
     (model.word_logits(hidden).square().sum() + model.class_logits(hidden).square().sum()).backward()
