@@ -120,6 +120,18 @@ def in_parallel(work: Callable[[str], str], names: list[str]) -> dict[str, str]:
     return failures
 
 
+def verify_studies(names: list[str], seed: str) -> dict[str, str]:
+    """Verify studies; what differs, by name. One that loads rows of another which was due, too, is tried again."""
+    failures: dict[str, str] = {}
+    left = names
+    while left:
+        found = in_parallel(lambda name: verify_study(name, seed), left)
+        waiting = [name for name, why in found.items() if "StudyError" in why and len(found) < len(left)]
+        failures |= {name: why for name, why in found.items() if name not in waiting}
+        left = waiting
+    return failures
+
+
 def rerun_study(name: str) -> str:
     """Compute all rows of a study.
 
@@ -183,7 +195,7 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
         print(f"for make book: {', '.join(rest) or 'nothing'}")
         return 0
     plan(chosen, [], seed)
-    failures = in_parallel(lambda name: verify_study(name, seed), chosen)
+    failures = verify_studies(chosen, seed)
     if rerun and failures:
         print(f"computing anew: {', '.join(failures)}", flush=True)
         failures = in_parallel(rerun_study, list(failures))

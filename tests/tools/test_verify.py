@@ -242,6 +242,26 @@ def test_what_differs_is_rerun_only_when_asked(alone: Path, capsys: pytest.Captu
     assert "verified" not in stored
 
 
+def test_a_study_that_loads_rows_of_another_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def verified(name: str, seed: str) -> str:
+        if name == "first" and "second" not in done:
+            raise Difference("largemodels.book.studies.StudyError: changed since the study")
+        if name == "third":
+            raise Difference("row 3: loss is 2.0, but 1.0 is stored")
+        done.append(name)
+        return "equal"
+
+    monkeypatch.setattr(verify, "verify_study", verified)
+    assert verify.verify_studies(["first", "second", "third"], "a") == {
+        "third": "row 3: loss is 2.0, but 1.0 is stored"
+    }
+    assert done == ["second", "first"]
+    done.clear()
+    assert [*verify.verify_studies(["first"], "a")] == ["first"]  # and it does not wait for ever
+
+
 def claim(value: float, **fields: Any) -> dict[str, Any]:
     return {"name": "a", "value": value, "low": 0, "high": 9, "unit": ""} | fields
 
