@@ -23,7 +23,9 @@ from typing import Any
 
 from largemodels.book import provenance
 from largemodels.book import studies as stored_studies
-from tools import execute, notebooks, processes, recompute, records, studies
+from largemodels.book.setup import SetupError
+from largemodels.data.registry import DataError
+from tools import execute, needs, notebooks, processes, recompute, records, studies
 from tools.failures import last_error
 from tools.recompute import Difference
 from tools.wording import counted
@@ -167,6 +169,14 @@ def plan(chosen: list[str], chapters: list[str], seed: str) -> None:
         print(f"chapter {chapter}: about {record['seconds'] if record else 0:.0f} s", flush=True)
 
 
+def provide(names: list[str]) -> None:
+    """Install what is missing of what some studies and chapters need, or end with one line that says what cannot be."""
+    try:
+        needs.provide({needs.chapter_of(name) for name in names})
+    except (SetupError, DataError, ValueError) as error:
+        sys.exit(str(error))
+
+
 def unlike_pins() -> list[str]:
     """Packages whose installed version is not the pinned one."""
     pinned = provenance.pins()
@@ -195,6 +205,7 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
         print(f"for make book: {', '.join(rest) or 'nothing'}")
         return 0
     plan(chosen, [], seed)
+    provide(chosen)
     failures = verify_studies(chosen, seed)
     if rerun and failures:
         print(f"computing anew: {', '.join(failures)}", flush=True)
@@ -203,6 +214,7 @@ def verify(asked: list[str], seed: str, rerun: bool, dry_run: bool) -> int:
     chapters, rest = due_chapters(
         it for it in every_chapter if (it in asked if asked else records.staleness(it))
     )
+    provide(chapters)
     other = in_parallel(lambda name: verify_chapter(name, rerun), chapters)
     n_good = len(chosen) + len(chapters) - len(failures) - len(other)
     print(f"{n_good} verified or computed again in {time.perf_counter() - began:.0f} s, seed {seed}")

@@ -204,12 +204,17 @@ def test_numbers_that_are_not_numbers_are_equal_to_themselves() -> None:
     assert recompute.differences({"a": 1}, {"b": 1}, ["b"]) == ["a is None, but 1 is stored"]
 
 
+asked: list[str] = []  # studies and chapters whose packages and data were asked for
+
+
 @pytest.fixture
 def alone(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The command line knows this study and no chapter."""
     monkeypatch.setattr(verify.studies, "names", lambda: [NAME])
     monkeypatch.setattr(verify.notebooks, "chapters", list)
     monkeypatch.setattr(verify, "unlike_pins", list)
+    monkeypatch.setattr(verify, "provide", asked.extend)
+    asked.clear()
     return study
 
 
@@ -223,6 +228,7 @@ def test_the_command_verifies_what_is_stale(alone: Path, capsys: pytest.CaptureF
     assert f"study {NAME}: rows " in capsys.readouterr().out
     assert verify.verify([], "a", rerun=False, dry_run=False) == 0
     assert computed(alone) == 4
+    assert asked == [NAME]
     assert verify.verify([], "a", rerun=False, dry_run=False) == 0
     assert computed(alone) == 0
     with pytest.raises(SystemExit, match="There is no study or chapter nothing"):
@@ -240,6 +246,20 @@ def test_what_differs_is_rerun_only_when_asked(alone: Path, capsys: pytest.Captu
     stored = studies.read(NAME)
     assert stored["rows"][0]["loss"] == 6.0
     assert "verified" not in stored
+
+
+def test_packages_and_data_are_those_of_the_chapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    provided: list[str] = []
+    monkeypatch.setattr(verify.needs, "provide", provided.extend)
+    verify.provide(["05_project/pretraining_longer", "05_project/pretraining", "05_project/app"])
+    assert sorted(provided) == ["05_project/app", "05_project/pretraining"]
+
+    def refuse(chapters: object) -> None:
+        raise verify.DataError("The package cannot be fetched.")
+
+    monkeypatch.setattr(verify.needs, "provide", refuse)
+    with pytest.raises(SystemExit, match="cannot be fetched"):
+        verify.provide(["05_project/app"])
 
 
 def test_a_study_that_loads_rows_of_another_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
