@@ -143,8 +143,10 @@ def test_links_of_both_directions_grow() -> None:
     forward, backward = shares_of([1, 2, 3, 3], 3), shares_of([1, 2, 2], 4)
     # 0-0 and 1-1 are in both. 2-1 touches 1-1 and links the unlinked 2; 2-2 touches and links target 2, 2-3 target 3.
     assert symmetrised(forward, backward) == {(0, 0), (1, 1), (2, 1), (2, 2), (2, 3)}
-    # What touches nothing is left out, and so is what links two words that have links already.
+    # What touches nothing is left out: 2-2.
     assert symmetrised(shares_of([1, 0, 3], 3), shares_of([1, 0, 0], 3)) == {(0, 0)}
+    # So is what links two words that have links already: 2-1, once 1-1 is there.
+    assert symmetrised(shares_of([1, 3, 3], 3), shares_of([1, 2, 3], 3)) == {(0, 0), (1, 1), (2, 2)}
     assert symmetrised(shares_of([1, 1], 2), shares_of([1, 2], 2)) == {(0, 0), (0, 1), (1, 1)}
     assert symmetrised(shares_of([0, 0], 2), shares_of([0, 0], 2)) == set()
 
@@ -259,15 +261,40 @@ def all_translations(model: Phrases, source: list[str]) -> list[tuple[float, lis
     return totals
 
 
+def is_best_of_all(model: Phrases, text: str) -> bool:
+    """Whether no way to translate a text has a higher score than the best way to the model's translation."""
+    everything = all_translations(model, words(text))
+    found = words(model.translate(text))
+    best = max(score for score, _ in everything)
+    return max(score for score, sentence in everything if sentence == found) == pytest.approx(best)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_a_wide_beam_finds_the_best_of_all(order: int) -> None:
-    model = Phrases(SOURCES, TARGETS, PhrasesConfig(order=order, n_beam=10_000, n_option=3, longest=3))
+    config = replace(CONFIG, order=order, n_beam=10_000, n_option=3, longest=3)
+    model = Phrases(SOURCES, TARGETS, config)
     for text in ("the red garden", "garden of the sky", "blue unknown sky red"):
-        everything = all_translations(model, words(text))
-        best = max(score for score, _ in everything)
-        found = words(model.translate(text))
-        assert max(score for score, sentence in everything if sentence == found) == pytest.approx(best)
-        assert len({tuple(sentence) for _, sentence in everything}) > 10
+        assert is_best_of_all(model, text)
+    # Texts in which more depends on the words before.
+    draw = np.random.default_rng(0)
+    for _ in range(8):
+        sources, targets = (
+            [" ".join(draw.choice(list(letters), draw.integers(1, 6))) for _ in range(15)]
+            for letters in ("abc", "xyz")
+        )
+        model = Phrases(sources, targets, replace(config, language=2.0, longest=2))
+        assert all(is_best_of_all(model, text) for text in ("a b c a", "c c b a", "b a c b"))
+
+
+def test_the_best_translations_of_a_phrase_are_tried() -> None:
+    model = Phrases(SOURCES, TARGETS, replace(CONFIG, n_option=2, word=0.0))
+    targets, scores = model.table["the",]
+    total = scores @ [1.0, 1.0, 0.3, 0.3]
+    best = np.argsort(total)[::-1][:2]
+    assert len(targets) == 3
+    found = model._translations(["The"])
+    assert [target for target, _ in found] == [targets[k] for k in best]
+    assert [score for _, score in found] == pytest.approx(total[best].tolist())
 
 
 def test_weights_may_be_changed_afterwards() -> None:
