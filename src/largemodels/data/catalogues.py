@@ -22,9 +22,7 @@ from .registry import files
 
 LANGUAGES = ("fr", "pt")  # French, and Portuguese as written in Portugal
 SIZES = {"test": 1000, "validation": 500}  # the rest is for training
-SHORTEST = (
-    4  # words of a message for validation or test: a shorter one has no run of four words, which BLEU counts
-)
+SHORTEST = 4  # words of a message for validation or test: BLEU counts runs of four words
 TWINS = 0.5  # two messages whose similarity is above this are near-twins
 _ACCELERATOR = re.compile(r"[~_](?=\w)")  # before the letter that works as a key: "_Edit", "Pri~nt"
 # What the program fills in, such as %1, $(ARG1), $name$ or #1, and marks such as <BR> and \n, spelled out.
@@ -79,9 +77,7 @@ def messages(catalogues: Iterable[Path]) -> list[tuple[str, str]]:
         for key, text in entries.items():
             if not isinstance(key, str) or not key:  # a plural form, or the header
                 continue
-            english = tidy(
-                key.rpartition("\x04")[2]
-            )  # without the name of the dialog, which gettext puts before it
+            english = tidy(key.rpartition("\x04")[2])  # gettext puts the name of the dialog before it
             translated = tidy(text)
             if english and translated:
                 found[english][translated] += 1

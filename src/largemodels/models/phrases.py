@@ -338,9 +338,7 @@ class Phrases:
             starts.append(len(tokens))
             tokens += context[len(context) - n_before :]
             tokens += [self._numbers.get(it, 1) for it in added] + [0] * ends
-        found = self.language_model.log_probs(
-            tokens
-        )  # one call for all, since a call costs more than a token
+        found = self.language_model.log_probs(tokens)  # one call, since a call costs more than a token
         for offset in range(n_before):
             found[np.array(starts) + offset] = 0  # given, not predicted
         return np.add.reduceat(found, starts)
@@ -387,9 +385,7 @@ class Spacing:
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._votes: Counter[tuple[str, str]] = (
-            Counter()
-        )  # by two neighbours, and by one with "" for the other
+        self._votes = Counter[tuple[str, str]]()  # of two neighbours, and of one with "" for the other
         for text in texts:
             for one, other in pairwise(_WORD.finditer(text)):
                 a, b = one.group(), other.group()
@@ -401,9 +397,8 @@ class Spacing:
         text = "".join(sentence[:1])
         for a, b in pairwise(sentence):
             spaced = self._votes[a, b]
-            if not spaced and not (
-                a[-1].isalnum() and b[0].isalnum()
-            ):  # a sign says more than the word beside it
+            if not spaced and not (a[-1].isalnum() and b[0].isalnum()):
+                # A sign says more than the word beside it.
                 spaced = self._votes[("", b) if a[-1].isalnum() else (a, "")]
             text += f" {b}" if spaced >= 0 else b
         return text
