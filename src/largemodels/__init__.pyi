@@ -14,6 +14,7 @@ from .book.claims import claim as claim
 from .book.start import start as start
 from .data.batches import batches as batches
 from .data.captioned import emoji as emoji
+from .data.catalogues import translations as translations
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
@@ -47,6 +48,9 @@ from .models.mlp import MLP as MLP
 from .models.mlp import MLPConfig as MLPConfig
 from .models.ngram import NGram as NGram
 from .models.perceptron import Perceptron as Perceptron
+from .models.phrases import Phrases as Phrases
+from .models.phrases import PhrasesConfig as PhrasesConfig
+from .models.phrases import WordByWord as WordByWord
 from .models.recurrent_lm import RecurrentLM as RecurrentLM
 from .models.recurrent_lm import RecurrentLMConfig as RecurrentLMConfig
 from .models.resnet import ResNet as ResNet
@@ -69,12 +73,14 @@ from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate
+from .text.neighbours import TranslationMemory as TranslationMemory
 from .text.residual import HeldOut as HeldOut
 from .text.residual import ResidualLM as ResidualLM
 from .text.tokenizers import ByteBPE as ByteBPE
 from .text.tokenizers import CharTokenizer as CharTokenizer
 from .text.tokenizers import Tokenizer as Tokenizer
 from .text.tokenizers import TransformersTokenizer as TransformersTokenizer
+from .text.translation import translation_scores as translation_scores
 from .text.writing import complete as complete
 from .text.writing import stream as stream
 from .training.config import TrainingConfig as TrainingConfig

@@ -329,6 +329,23 @@ def test_labels_are_smoothed_in_training_only() -> None:
     assert_close(model.train().loss(source, target), 0.9 * plain - 0.1 * log_probs.mean())
 
 
+def test_smoothed_labels_without_padding_written_out() -> None:
+    """Of each real token: 1 - ε times its own loss, and ε times the mean loss over all tokens of the vocabulary."""
+    model = randomised(replace(CONFIG, dropout=0.0, label_smoothing=0.3)).train()
+    source, target = tokens(3, 7), tokens(3, 5)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 1, 0]]).bool()
+    losses = -model(source, target[:, :-1]).log_softmax(-1)  # (batch, time - 1, vocab_size)
+    terms = []
+    for row, length in enumerate(mask.sum(1).tolist()):
+        for time in range(length - 1):
+            of_token = torch.full((11,), 0.3 / 11)
+            of_token[target[row, time + 1]] += 0.7
+            terms.append((of_token * losses[row, time]).sum())
+    expected = torch.stack(terms).mean()
+    assert_close(model.loss(source, target, target_mask=mask), expected)
+    assert abs(model.loss(source, target).item() - expected.item()) > 1e-2  # padding would count
+
+
 def test_dropout_is_in_every_part() -> None:
     model = randomised(replace(CONFIG, dropout=0.5)).train()
     dropped = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Dropout)]
