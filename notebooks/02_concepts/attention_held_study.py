@@ -31,8 +31,8 @@ CONDITIONS = {
 }
 
 
-def held(layer: lm.Attention, x: Tensor) -> Tensor:
-    """Causal attention whose rotation takes every distance above 31 as 31."""
+def held(layer: lm.Attention, x: Tensor, as_if: int = FARTHEST) -> Tensor:
+    """Causal attention whose rotation takes every distance above 31 as 31, or as another one."""
     heads = layer.qkv(x).unflatten(-1, (-1, layer.d_head)).transpose(1, 2)
     q, k, v = heads.chunk(3, dim=1)  # (batch, heads, time, d_head)
     q, k = layer.q_norm(q), layer.k_norm(k)
@@ -40,7 +40,7 @@ def held(layer: lm.Attention, x: Tensor) -> Tensor:
     back = place[:, None] - place  # (queries, keys): how far a key lies behind
     turn = rotary.rotation(place, layer.d_head)
     near = rotary.rotate(q, *turn) @ rotary.rotate(k, *turn).mT
-    far = rotary.rotate(q, *rotary.rotation(torch.tensor([FARTHEST]), layer.d_head)) @ k.mT
+    far = rotary.rotate(q, *rotary.rotation(torch.tensor([as_if]), layer.d_head)) @ k.mT
     scores = near.where(back <= FARTHEST, far) / layer.d_head**0.5
     weights = scores.masked_fill(back < 0, -torch.inf).softmax(dim=-1)
     return layer.project((weights @ v).transpose(1, 2).flatten(2))
@@ -50,6 +50,7 @@ class Held(third.Windowed):
     """The rotary network, in some blocks of which the rotation distance is held at 31."""
 
     held: tuple[int, ...] = ()
+    as_if = FARTHEST
 
     def hidden(self, tokens: Tensor, mask: object = None, cache: object = None) -> Tensor:
         """The final hidden states, (batch, time, d_model)."""
@@ -57,15 +58,15 @@ class Held(third.Windowed):
         x = self.token_embedding(tokens)
         for layer, block in enumerate(self.blocks):
             if layer in self.held:
-                x = x + held(block.attention, block.attention_norm(x))
+                x = x + held(block.attention, block.attention_norm(x), self.as_if)
                 x = x + block.mlp(block.mlp_norm(x))
             else:
                 x = block(x, None, turn if layer in self.rotated else None)
         return self.final_norm(x)
 
 
-def train(seed: int) -> dict[str, float]:
-    """Train one network; test it under all conditions."""
+def trained(seed: int) -> Held:
+    """One network, trained as in the first study."""
     torch.manual_seed(seed)
     network = Held("rotary")
     recipe = lm.TrainingConfig(
@@ -76,7 +77,12 @@ def train(seed: int) -> dict[str, float]:
         evaluate_every=first.STEPS,
     )
     lm.train(network, third.batches(seed, first.TRAINED), recipe)
-    row = {}
+    return network
+
+
+def train(seed: int) -> dict[str, float]:
+    """Train one network; test it under all conditions."""
+    network, row = trained(seed), {}
     for name, (network.rotated, network.held) in CONDITIONS.items():
         for place, share in first.shares(network, "test", first.LONGEST, 256).items():
             row[f"{name}, {place}"] = share
