@@ -1,6 +1,6 @@
 """Molecules: how well they dissolve in water, and as graphs of atoms and bonds. RDKit reads and compares them.
 
-The measurements are those that Delaney collected (2004, https://doi.org/10.1021/ci034243x).
+The measurements come with RDKit's documentation, which does not say whose they are.
 """
 
 from __future__ import annotations
