@@ -72,7 +72,9 @@ def error(found: Any, of: np.ndarray) -> float:
     return float(np.sqrt(((np.asarray(found, dtype=float) - right) ** 2).mean()))
 
 
-def gin(atoms: str, bonds: str, split: int, setting: float) -> dict[str, Any]:
+def gin(
+    atoms: str, bonds: str, split: int, setting: float, readout: str = "mean"
+) -> dict[str, Any]:
     """Train a GIN; the validation part says after which epoch it is measured."""
     table, y, _ = data()
     parts, shown = scaffold_split(table.scaffold, split), graphs(atoms, bonds)
@@ -83,7 +85,7 @@ def gin(atoms: str, bonds: str, split: int, setting: float) -> dict[str, Any]:
         lm.GraphNetworkConfig(
             shown[0].nodes.shape[1], 1, "gin", d_hidden=64, n_layer=3, residual=True, norm=True,
             d_edge=shown[0].edge_features.shape[1] if bonds == "kinds" else None,
-            readout="mean", dropout=0.0,
+            readout=readout, dropout=0.0,
         )
     )  # fmt: skip
     optimiser = torch.optim.AdamW(model.parameters(), lr=setting, weight_decay=0.01)

@@ -3,12 +3,13 @@
     make study NAME=03_algorithms/graph_networks_networks
 
 One thread, about 10 minutes. "layer" is what happens to a layer's input: "alone" (nothing: a
-network without edges), "gcn" (the averaging S) or "sage" (the mean over the neighbours through a
-second matrix). As published: width 16, dropout 0.5 on each layer's input, weight decay 0.0005
-(Kipf and Welling, 2017), 200 steps of Adam, measured every 10. "recipe" says how deep ones are
-trained: "plain"; "he", with He's start and without dropout; "residual", where each layer but
-the first and the last adds to its input; "both". The learning rate is chosen on the validation
-part of the first draw, the step on that of each.
+network without edges), "gcn" (the averaging S), "sage" (the mean over the neighbours through a
+second matrix) or "sage with S" (S through that matrix). As published: width 16, dropout 0.5 on
+each layer's input, weight decay 0.0005 (Kipf and Welling, 2017; theirs on the first layer only),
+200 steps of Adam, measured every 10. "recipe" says how deep ones are trained: "plain"; "he", with
+He's start and without dropout; "residual", where each layer but the first and the last adds to
+its input; "both". The learning rate is chosen on the validation part of the first draw, the step
+on that of each.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def mixing(layer: str) -> tuple[Tensor, Tensor] | None:
     """The matrix with which a layer mixes, and its transpose."""
     if layer == "alone":
         return None
-    if layer == "gcn":
+    if layer != "sage":
         return compressed(averaging()), compressed(averaging())
     a = (averaging() > 0).astype(float) - sp.eye(len(articles()[1]))
     a = sp.diags(1 / np.maximum(np.asarray(a.sum(1)).ravel(), 1)) @ a
@@ -103,7 +104,7 @@ class Network(nn.Module):
         super().__init__()
         self.words, self.matrices = words_of(read), mixing(layer)
         self.dropout = 0.0 if recipe in ("he", "both") else 0.5
-        self.residual, self.two = recipe in ("residual", "both"), layer == "sage"
+        self.residual, self.two = recipe in ("residual", "both"), layer.startswith("sage")
         widths = [self.words.x.shape[1]] + [width] * (depth - 1) + [11]
         pairs = list(itertools.pairwise(widths))
         start = nn.init.xavier_uniform_
@@ -146,14 +147,15 @@ def likeness(x: Tensor) -> float:
 
 def train(
     read: int, layer: str, depth: int, recipe: str, draw: int, learning_rate: float,
-    width: int = 16, steps: int = 200,
+    width: int = 16, steps: int = 200, weight_decay: float = 5e-4,
 ) -> dict[str, Any]:  # fmt: skip
     """Train a network; the validation part says after how many steps it is measured."""
     y = torch.tensor(articles()[1])
     parts = [torch.tensor(it) for it in split(draw)]
     torch.manual_seed(draw)
     model = Network(read, layer, depth, width, recipe)
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=5e-4)
+    rates = {"lr": learning_rate, "weight_decay": weight_decay}
+    optimiser = torch.optim.Adam(model.parameters(), **rates)
     best: dict[str, Any] = {"validation": 0.0}
     for step in range(1, steps + 1):
         loss = F.cross_entropy(model(model.dropout)[-1][parts[0]], y[parts[0]])
