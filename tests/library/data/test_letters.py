@@ -5,10 +5,12 @@ import torch
 
 from largemodels.data.episodes import episodes
 from largemodels.data.letters import TWINS, _outlines, distorted, letters, plain
+from tests.library.data.installed import installed
 
 
 @pytest.fixture(scope="module")
 def parts() -> dict:
+    installed("letters")
     return letters()
 
 

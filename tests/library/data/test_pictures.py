@@ -9,6 +9,7 @@ from largemodels.data import registry
 from largemodels.data.batches import shuffled
 from largemodels.data.pictures import FASHION, PHOTOGRAPHS, digits, fashion_mnist, mnist, photograph, square
 from largemodels.data.registry import DataError
+from tests.library.data.installed import installed
 
 
 def test_digits_in_three_parts_that_share_none() -> None:
@@ -79,14 +80,6 @@ def test_a_missing_library_says_how_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(registry, "registry", lambda: entries)
     with pytest.raises(DataError, match="pip install no-such-library"):
         photograph("coffee")
-
-
-def installed(name: str) -> None:
-    """A data set in the user's cache, fetched by the first test that needs it."""
-    try:
-        registry.install([name])
-    except DataError as error:
-        pytest.skip(str(error))
 
 
 def sizes(parts: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> dict[str, int]:

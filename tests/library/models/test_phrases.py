@@ -23,6 +23,7 @@ from largemodels.models.phrases import (
     symmetrised,
     words,
 )
+from tests.library.data.installed import installed
 
 sentences = st.lists(
     st.tuples(
@@ -362,6 +363,7 @@ def test_phrases_beat_their_rivals_on_real_messages() -> None:
     from largemodels.text.neighbours import TranslationMemory
     from largemodels.text.translation import translation_scores
 
+    installed("libreoffice-fr")
     parts = translations("fr", longest=12)
     sources, targets = parts["train"].source[::4], parts["train"].target[::4]
     asked, references = parts["validation"].source[:150], parts["validation"].target[:150]
