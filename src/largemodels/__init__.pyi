@@ -21,6 +21,7 @@ from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
+from .data.topics import topic_articles as topic_articles
 from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
 from .models.attention import Attention as Attention
@@ -67,6 +68,7 @@ from .objectives.adversarial import discriminator_loss as discriminator_loss
 from .objectives.adversarial import generator_loss as generator_loss
 from .objectives.adversarial import gradient_penalty as gradient_penalty
 from .objectives.frechet import frechet_distance as frechet_distance
+from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
