@@ -265,9 +265,11 @@ if __name__ == "__main__":
     )
     for seed in SEEDS:
         study.row(run, seed=seed, **lstm)
+    study.save()  # and after each change, in case it is stopped
     for change in CHANGES:
         if change != "base":
             for seed in SEEDS:
                 study.row(run, change=change, seed=seed, **best)
+            study.save()
     study.row(run, language="pt", seed=0, **best)
     study.save()
