@@ -6,8 +6,8 @@ One thread, about 20 minutes. An interrupted study goes on where it stopped.
 
 A Transformer learns to translate the messages of a program from English to French in a fixed number
 of steps; so does an LSTM with attention, in as many seconds. Learning rates are chosen on the
-validation part with a seed that is not reported, the same ladder and optimiser for both. Then single parts are taken away, at the Transformer's rate. The rivals without a network are
-counted from the same pairs.
+validation part with a seed that is not reported, on the same ladder for both. Then single parts are
+taken away, at the Transformer's rate. The rivals without a network are counted from the same pairs.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ VOCAB, PAD, START, END = 2_000, 0, 1, 2  # byte pairs are numbered from 3
 STEPS, TOKENS = 400, 1_000  # of a minute's run; tokens of a batch
 LSTM_STEPS = 310  # in as many seconds
 SIZES = dict(n_layer=2, n_head=4, d_model=128, d_hidden=512, context_length=256)
-RATES = [0.005, 0.01, 0.02, 0.04, 0.08]  # of Muon; AdamW's is 0.15 of it
-LSTM_RATES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08]
+RATES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08]  # of Muon; AdamW's is 0.15 of it
 SEEDS, TUNING_SEED = (0, 1, 2), 101
 CHANGES: dict[str, dict[str, Any]] = {
     "base": {},
@@ -235,14 +234,14 @@ def count(rival: str, language: str, n: int | None = None) -> dict[str, Any]:
     return row | scores([model.translate(text) for text in part.source], part.target)
 
 
-def tune(study: lm.studies.Study, network: str, ladder: list[float]) -> dict[str, Any]:
+def tune(study: lm.studies.Study, network: str) -> dict[str, Any]:
     """The best rate by BLEU on validation texts, beginning with 0.02."""
 
     def score(rate: float) -> float:
         row = study.row(run, network=network, rate=rate, seed=TUNING_SEED)
         return -float(row["bleu"])
 
-    rate = lm.studies.best_inside(ladder, [0.02], score)
+    rate = lm.studies.best_inside(RATES, [0.02], score)
     return dict(network=network, rate=rate)
 
 
@@ -252,10 +251,10 @@ if __name__ == "__main__":
     for language in ("fr", "pt"):
         for rival in ("phrases", "memory", "word by word"):
             study.row(count, rival=rival, language=language)
-    best = tune(study, "Transformer", RATES)
+    best = tune(study, "Transformer")
     for seed in SEEDS:
         study.row(run, seed=seed, **best)
-    lstm = tune(study, "LSTM", LSTM_RATES)
+    lstm = tune(study, "LSTM")
     for seed in SEEDS:
         study.row(run, seed=seed, **lstm)
     study.save()  # and after each change, in case it is stopped
