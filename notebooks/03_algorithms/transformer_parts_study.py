@@ -1,4 +1,4 @@
-"""Third study of the chapter "The Transformer": what its parts are worth, and Portuguese.
+"""Fourth study of the chapter "The Transformer": what its parts are worth, and Portuguese.
 
     make study NAME=03_algorithms/transformer_parts
 
