@@ -7,7 +7,7 @@ taken apart: where its heads look, what remains when one head is cut (it writes 
 stream), and when positions are hidden from all heads of a block. Then one block learns instead of
 two; token embeddings start smaller or larger, before an own head, or before a tied head whose first
 logits are kept small by the last norm; and a GPT-2, which stayed at counts of symbols in 200 steps,
-trains for 1,600. Rates are chosen as in that study, at the length at which they are reported.
+trains for 800. Rates are chosen as in that study, at the length at which they are reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from largemodels.models.presets import preset
 from largemodels.models.rotary import rotate, rotation
 
 SEEDS, FEW = range(10, 15), range(10, 13)
-LONGER = 1_600
+LONGER = 800
 RATE = 1e-2  # the best of the modern GPT in the study `gpt`
 STDS = (0.02, 0.1, 0.5, 2.0)
 KNOWN = 32  # symbols before the place where heads are looked at
