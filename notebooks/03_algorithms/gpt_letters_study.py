@@ -3,10 +3,10 @@
     make study NAME=03_algorithms/gpt_letters
 
 One thread, about 4 minutes. A modern GPT of two blocks is trained on Markov chains of 27 symbols
-and its weights are kept. Then it reads letters and spaces of texts that it has never seen, in French,
-Portuguese and English: the translated and the original messages of a program. Beside it stand counts
-of what followed each letter in the same window, with the number that is added to each count chosen
-for the language by its validation messages.
+and its weights are kept. Then it reads letters and spaces of texts that it has never seen: messages
+of a program in French, Portuguese and English. Beside it stand counts of what followed each letter
+in the same window, with the number that is added to each count chosen for the language by its
+validation messages.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LANGUAGES = ("French", "Portuguese", "English")
 
 
 def letters(text: str) -> Tensor:
-    """A text as 0 for anything between words and 1 to 26 for letters without accents, ``(time,)``."""
+    """A text as 0 between words and 1 to 26 for letters without accents, ``(time,)``."""
     plain = unicodedata.normalize("NFD", text.lower())
     plain = "".join(it for it in plain if not unicodedata.combining(it))
     plain = re.sub("[^a-z]+", " ", plain)
