@@ -21,6 +21,7 @@ ROWS = torch.arange(10)
 EXAMPLES: dict[str, Callable[..., Iterator[Any]]] = {
     "batches.batches": lambda f, **more: f(torch.arange(50), batch_size=3, context_length=4, seed=7, **more),
     "batches.shuffled": lambda f, **more: f(ROWS, ROWS + 100, batch_size=4, seed=7, **more),
+    "chains.chain_batches": lambda f, **more: f(5, 6, 0.3, batch_size=4, seed=7, **more),
     "copying.copy_batches": lambda f, **more: f(5, 2, 3, batch_size=4, seed=7, **more),
 }
 
