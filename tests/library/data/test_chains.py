@@ -36,6 +36,8 @@ def test_frequencies_of_a_walk_are_those_of_the_table() -> None:
     np.add.at(counts, (tokens[:-1], tokens[1:]), 1)
     np.testing.assert_allclose(counts / counts.sum(axis=1, keepdims=True), table[0], atol=0.015)
     assert counts[2, 0] == 0
+    first = walk(np.repeat(table, 6_000, axis=0), 1, np.random.default_rng(2))[:, 0]
+    np.testing.assert_allclose(np.bincount(first, minlength=3) / 6_000, 1 / 3, atol=0.03)
 
 
 def test_the_rule_of_counts_by_hand() -> None:
