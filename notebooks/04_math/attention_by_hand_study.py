@@ -114,7 +114,8 @@ def main() -> None:
 
         def trial(rate: float, case: dict[str, object] = case) -> float:
             rows = [
-                study.row(train, **case, rate=rate, seed=seed, held_out=7) for seed in TUNING_SEEDS
+                study.row(train, **case, rate=rate, seed=seed, held_out=7)
+                for seed in TUNING_SEEDS
             ]
             return sum(row["loss"] for row in rows)
 
