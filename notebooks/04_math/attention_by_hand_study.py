@@ -8,8 +8,8 @@ One head of attention must read a table. A text has 16 rows, each a key symbol w
 the query names one of the keys, and the answer is the value beside it. Only the factor on the
 scores differs between the networks: 1/√d_k, none, or 1/d_k. In a fourth network there is none
 either, but the query and key matrices start smaller, so that its first scores are those of the
-first network. Learning rates are chosen on other seeds and other tables than the test's. The network
-without a factor at the larger d_k is trained four times as long, too.
+first network. Learning rates are chosen on other seeds and other tables than the test's. The
+network without a factor at the larger d_k is trained four times as long, too.
 """
 
 from __future__ import annotations
