@@ -1,8 +1,8 @@
-"""Third study of the chapter "The Transformer": the LSTM with attention, at its best.
+"""Third study of the chapter "The Transformer": the LSTM with attention, tuned.
 
     make study NAME=03_algorithms/transformer_lstm
 
-One thread, about 7 minutes. The LSTM of the first study learns in as many seconds as the
+One thread, about 7 minutes. An LSTM with attention learns in as many seconds as the
 Transformer's minute, by AdamW or by Muon; optimiser and rate are chosen on the validation part.
 """
 

@@ -2,7 +2,7 @@
 
     make study NAME=03_algorithms/transformer
 
-One thread, about 6 minutes. An interrupted study goes on where it stopped.
+One thread, about 8 minutes. An interrupted study goes on where it stopped.
 
 A Transformer learns to translate the messages of a program from English to French in a fixed number
 of steps. Its learning rate is chosen on the validation part with a seed that is not reported. The
