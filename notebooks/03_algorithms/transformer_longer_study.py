@@ -2,7 +2,7 @@
 
     make study NAME=03_algorithms/transformer_longer
 
-One thread, about 10 minutes. An interrupted study goes on where it stopped. The Transformer of the
+One thread, about 13 minutes. An interrupted study goes on where it stopped. The Transformer of the
 first study learns in twelve times as many steps, with dropout since it now sees each pair
 many times. BLEU on the validation texts is noted on the way; the last weights are kept.
 """
