@@ -35,6 +35,7 @@ from tools import (
     records,
     source_notes,
     structure,
+    symbols,
 )
 from tools.notebooks import ROOT, TEMPLATE, where
 from tools.wording import counted
@@ -109,6 +110,7 @@ CHECKS: dict[str, Callable[[Subject], list[str]]] = {
     "format and lint": lambda it: notebooks.problems(it.path),
     "structure, cells and alternative texts": _structure,
     "source notes": lambda it: source_notes.problems(it.path, it.notebook),
+    "symbols of formulas": lambda it: symbols.problems(it.path, it.notebook),
     "links and citations": _citations,
     "numbers": _numbers,
     "record": _record,

@@ -14,10 +14,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 import transformer_study as first
+from torch import Tensor, nn
 
 import largemodels as lm
 
+STEPS = 310  # in about as many seconds as the Transformer's 400
+SIZES = dict(d_model=128, d_hidden=160, d_attention=128)
 RATES = {
     "adamw": [8e-3, 1.6e-2, 3.2e-2, 6.4e-2, 0.128],
     "muon": [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64],
@@ -25,17 +29,24 @@ RATES = {
 FIRST = {"adamw": 3.2e-2, "muon": 0.08}
 
 
+def smoothed(model: nn.Module, source: Tensor, target: Tensor, *_: Tensor) -> Tensor:
+    """The Transformer's loss."""
+    logits = model(source, target[:, :-1]).flatten(0, 1)
+    expected = target[:, 1:].flatten()
+    return F.cross_entropy(logits, expected, ignore_index=first.PAD, label_smoothing=0.1)
+
+
 def run(optimizer: str, rate: float, seed: int) -> dict[str, Any]:
     """Train one; BLEU and chrF on test texts, on validation texts for the tuning seed."""
     some = first.data("fr")
     torch.manual_seed(seed)
-    model = first.made("LSTM", "base", "fr")
-    config = first.recipe(first.LSTM_STEPS, rate)
+    model = lm.Seq2Seq(lm.Seq2SeqConfig(first.VOCAB, first.VOCAB, **SIZES))  # type: ignore[arg-type]
+    config = first.recipe(STEPS, rate)
     if optimizer == "adamw":
         config = replace(config, optimizer="adamw", learning_rate=rate)
     began = time.process_time()
     batches = first.batches(some.pairs, first.TOKENS, seed)
-    lm.train(model, batches, config, loss=first.seq2seq_loss)
+    lm.train(model, batches, config, loss=smoothed)
     row: dict[str, Any] = {"core_seconds": time.process_time() - began}
     part = some.parts["validation" if seed == first.TUNING_SEED else "test"]
     return row | first.scores(first.translate(model, some, part.source), part.target)
