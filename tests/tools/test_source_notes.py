@@ -95,3 +95,10 @@ def test_a_chinese_term_is_fine() -> None:
 def test_a_note_is_a_markdown_cell() -> None:
     notebook = v4.new_notebook(cells=[code("1", source_note=NOTED)])
     assert len(source_notes.problems(Path("a.ipynb"), notebook)) == 1
+
+
+def test_every_formula_of_the_articles_mathematics_has_a_note_in_part_4() -> None:
+    """Its section 4 prints three formulas on attention, two each on GPT, BERT and graphs, and one worked example."""
+    notes = [it.section for it in source_notes.collect() if it.chapter.startswith("04_math/")]
+    formulas = {"4.1": 3, "4.2": 2, "4.3": 2, "4.4": 2, "4.5": 1}
+    assert {section: min(notes.count(section), n) for section, n in formulas.items()} == formulas
