@@ -26,7 +26,7 @@ SIDE = 8
 TUNING_SEEDS, TEST_SEEDS = range(100, 120), range(20)
 RATES = 2.0 ** torch.arange(-14, 3.5, 0.5, dtype=torch.float64)  # (35,)
 ONE = [(1 - 10 ** (-2 * i / 63), 0.0) for i in range(64)]  # from 0 to 0.99
-FIRST = (0.0, 0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9)
+FIRST = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98)
 SECOND = (0.5, 0.7, 0.8, 0.9, 0.97, 0.99, 0.999, 0.9999)
 TWO = [(first, second) for first in FIRST for second in SECOND]
 CASES = [("heavy ball", "turned"), ("Muon", "turned"), ("Adam", "straight"), ("Adam", "turned")]
