@@ -29,7 +29,12 @@ ONE = [(1 - 10 ** (-2 * i / 63), 0.0) for i in range(64)]  # from 0 to 0.99
 FIRST = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98)
 SECOND = (0.5, 0.7, 0.8, 0.9, 0.97, 0.99, 0.999, 0.9999)
 TWO = [(first, second) for first in FIRST for second in SECOND]
-CASES = [("heavy ball", "turned"), ("Muon", "turned"), ("Adam", "straight"), ("Adam", "turned")]
+CASES = [
+    ("heavy ball", "turned"),
+    ("Muon", "turned"),
+    ("Adam", "straight"),
+    ("Adam", "turned"),
+]
 
 
 def valley(kappa: float, version: str, seeds: range) -> tuple[Tensor, Tensor]:
@@ -46,7 +51,9 @@ def valley(kappa: float, version: str, seeds: range) -> tuple[Tensor, Tensor]:
     return torch.stack(curvatures), torch.stack(starts)
 
 
-def direction(rule: str, G: Tensor, state: dict[str, Tensor], t: int, betas: Tensor) -> Tensor:
+def direction(
+    rule: str, G: Tensor, state: dict[str, Tensor], t: int, betas: Tensor
+) -> Tensor:
     """What an optimiser steps along, for matrices (…, 8, 8); t counts from 1."""
     first, second = betas
     zero = torch.zeros_like(G)
@@ -62,7 +69,13 @@ def direction(rule: str, G: Tensor, state: dict[str, Tensor], t: int, betas: Ten
 
 
 def lost(
-    rule: str, version: str, kappa: float, steps: int, seeds: range, betas: Tensor, rates: Tensor
+    rule: str,
+    version: str,
+    kappa: float,
+    steps: int,
+    seeds: range,
+    betas: Tensor,
+    rates: Tensor,
 ) -> Tensor:
     """The share of the loss left, as a power of ten, for β (2, n) and rates: (n, rates, seeds)."""
     A, start = valley(kappa, version, seeds)
