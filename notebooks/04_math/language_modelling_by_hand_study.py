@@ -2,7 +2,7 @@
 
     make study NAME=04_math/language_modelling_by_hand
 
-One thread, about 4 minutes. An interrupted study goes on where it stopped.
+One thread, about 3 minutes. An interrupted study goes on where it stopped.
 
 Passages: loss, mean entropy and best temperature of the GPT on passages of one play each and on
 samples that are spread evenly over all plays of a part. Readers: a file is written token by token
