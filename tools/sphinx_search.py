@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 LIMIT = 40_000  # characters kept of a page: some twice a chapter's prose
+LEAST = 300  # characters of a section that are kept beyond the limit, so that each has an excerpt
 _SKIPPED = (nodes.math_block, nodes.raw, nodes.comment, nodes.image, addnodes.toctree, addnodes.index)
 _BLOCKS = (nodes.literal_block, nodes.doctest_block)
 
@@ -58,6 +59,8 @@ def _entry(node: nodes.Node) -> str:
 def sections(doctree: nodes.document) -> list[list[str]]:
     """Anchor, prose and code of each section and each entry of a glossary, up to `LIMIT` characters in all.
 
+    On a longer page the sections that follow keep their beginning, `LEAST` characters.
+
     Returns:
         triples in the order of the page; the first, without an anchor, is what stands before its first heading.
     """
@@ -65,7 +68,7 @@ def sections(doctree: nodes.document) -> list[list[str]]:
     places = [doctree, *doctree.findall(lambda node: isinstance(node, nodes.section) or bool(_entry(node)))]
     for place in places:
         prose, code = (" ".join(" ".join(_words(place, code)).split()) for code in (False, True))
-        prose = re.sub(r" (?=[.,;:!?)])", "", prose)[:left]
+        prose = re.sub(r" (?=[.,;:!?)])", "", prose)[: max(left, LEAST)]
         code = code[: max(0, left - len(prose))]
         left -= len(prose) + len(code)
         if prose or code:
