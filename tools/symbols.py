@@ -57,7 +57,7 @@ def in_formula(latex: str) -> Iterator[str]:
 
 def _formulas(tokens: list[Token]) -> Iterator[str]:
     for token in tokens:
-        if token.type in ("math_block", "math_inline", "math_inline_double", "math_block_label", "amsmath"):
+        if token.type == "amsmath" or token.type.startswith("math_"):
             yield token.content
         yield from _formulas(token.children or [])
 
@@ -85,7 +85,7 @@ def declared(text: str) -> set[str]:
             cell = tokens[index + 1]
             if token.type == "th_open" and cell.content.strip() == "symbol":
                 of_symbols = column
-            elif token.type == "td_open" and column == of_symbols:
+            elif column == of_symbols:
                 found |= {symbol for formula in _formulas([cell]) for symbol in in_formula(formula)}
             column += 1
     return found

@@ -21,9 +21,9 @@ import largemodels as lm
 RATE = 0.02  # of Muon
 
 
-def run(times: int, dropout: float, seed: int, language: str = "fr") -> dict[str, Any]:
+def run(times: int, dropout: float, seed: int) -> dict[str, Any]:
     """Train one Transformer in so many times the steps of the first study."""
-    some = first.data(language)
+    some = first.data("fr")
     torch.manual_seed(seed)
     sizes = first.SIZES | dict(norm_first=True, dropout=dropout)
     model = lm.Transformer(lm.TransformerConfig(first.VOCAB, **sizes))  # type: ignore[arg-type]
@@ -42,15 +42,12 @@ def run(times: int, dropout: float, seed: int, language: str = "fr") -> dict[str
     test = some.parts["test"]
     row |= first.scores(first.translate(model, some, test.source), test.target)
     row |= first.scores(first.translate(model, some, test.source, 4), test.target, " beam")
-    if times == LONG and language == "fr" and seed == 0:
-        study.keep("french", model)
+    study.keep("french", model)
     return row
 
-
-LONG, DROPOUT = 12, 0.1
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("03_algorithms/transformer_longer")
-    study.row(run, times=LONG, dropout=DROPOUT, seed=0)
+    study.row(run, times=12, dropout=0.1, seed=0)
     study.save()

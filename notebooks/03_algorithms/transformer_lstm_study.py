@@ -63,7 +63,7 @@ if __name__ == "__main__":
     study = lm.studies.Study("03_algorithms/transformer_lstm")
     found = []
     for optimizer, rates in RATES.items():
-        trial = functools.partial(score, study, optimizer)
+        trial = functools.cache(functools.partial(score, study, optimizer))
         rate = lm.studies.best_inside(rates, [FIRST[optimizer]], trial)
         found.append((trial(rate), optimizer, rate))
     _, optimizer, rate = min(found)

@@ -93,9 +93,7 @@ def batches(pairs: list[tuple[Tensor, Tensor]], tokens: int, seed: int) -> Itera
 
 
 @torch.no_grad()
-def translate(
-    model: nn.Module, some: Data, texts: list[str], n_beam: int = 1, penalty: float = 1.0
-) -> list[str]:
+def translate(model: nn.Module, some: Data, texts: list[str], n_beam: int = 1) -> list[str]:
     """Translations, greedy or by beam search, a hundred texts of similar length at a time."""
     encoded = [some.encode(text) for text in texts]
     order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
@@ -113,9 +111,7 @@ def translate(
         if n_beam == 1:
             said = lm.generate(bound, start, n_new, temperature=0, end_token=END)
         else:
-            said = lm.beam_search(
-                bound, start, n_new, n_beam, length_penalty=penalty, end_token=END
-            )
+            said = lm.beam_search(bound, start, n_new, n_beam, end_token=END)
         for row, tokens in zip(rows, said[:, 1:].tolist(), strict=True):
             found[row] = some.decode(tokens)
     return found

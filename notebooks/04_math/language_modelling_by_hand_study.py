@@ -28,11 +28,8 @@ from torch import Tensor
 
 import largemodels as lm
 
-LONG, PIECES, SHORT = (
-    8_000,
-    12,
-    1_000,
-)  # characters of a passage; pieces of a sample, and theirs
+# Characters of a passage; pieces of a sample, and theirs.
+LONG, PIECES, SHORT = 8_000, 12, 1_000
 LIMIT, TOKENS, FILES = 2**24, 40, 12  # as in the chapter
 
 

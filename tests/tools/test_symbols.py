@@ -46,7 +46,7 @@ def test_a_table_declares_what_stands_in_its_column_of_symbols() -> None:
 
 def test_tables_without_such_a_column_declare_nothing() -> None:
     assert symbols.declared(
-        "| formula | symbol |\n|---|---|\n| $u$ | $w$ |\n\n| unit |\n|---|\n| $g$ |\n"
+        "| formula | symbol |\n|---|---|\n| $u$ | $w$ |\n\n| unit | size |\n|---|---|\n| $g$ | $h$ |\n"
     ) == {"w"}
 
 
@@ -84,11 +84,16 @@ def test_the_notation_page_declares_what_it_uses() -> None:
 
 
 def test_the_command_names_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("sys.argv", ["symbols"])
     with pytest.raises(SystemExit, match="Name chapters"):
         symbols.main()
-    monkeypatch.setattr("sys.argv", ["symbols", "05_project/pretraining"])
+    monkeypatch.setattr("sys.argv", ["symbols", "04_math/bert_by_hand"])
     assert symbols.main() == 0
     assert "ok" in capsys.readouterr().out
+    nothing = tmp_path / "notation.md"
+    nothing.write_text("", encoding="utf-8")
+    monkeypatch.setattr(symbols, "NOTATION", nothing)
+    assert symbols.main() == 1
+    assert "neither on the notation page" in capsys.readouterr().out
