@@ -15,6 +15,7 @@ from .book.start import start as start
 from .data.batches import batches as batches
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
+from .data.news import news as news
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
