@@ -47,7 +47,7 @@ KINDS = {
 
 @functools.cache
 def posts() -> pd.DataFrame:
-    """All posts, with ``use``: "pool" to label, "validation", "test" (2,000), or "" for the rest."""
+    """All posts, with ``use``: "pool" to label, "validation", "test", or "" for the rest."""
     table = news()
     rng = np.random.default_rng(0)
     use = np.where(table.part == "train", "pool", "").astype(object)
