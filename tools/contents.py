@@ -19,7 +19,7 @@ import yaml
 from nbformat import NotebookNode
 
 from largemodels.files import aside
-from tools import api_pages, cite, face, gallery, notebooks
+from tools import api_pages, cite, face, fields, gallery, notebooks
 from tools import pages as generated
 from tools.markdown import unlinked
 from tools.notebooks import ROOT
@@ -102,7 +102,7 @@ def pages(root: Path = ROOT) -> dict[str, str]:
         "parts/all": face.table_of_contents(chapters, files, by_part),
         "parts/order": face.order(chapters),
     }
-    return first_page | {"cite": cite.page(root)} | lists
+    return first_page | {"cite": cite.page(root), "parts/fields": fields.table(root)} | lists
 
 
 def _picture_files(root: Path) -> dict[str, str]:

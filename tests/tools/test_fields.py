@@ -1,0 +1,85 @@
+"""The table of part 6 is made from claims, and its verdicts from intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import contents, fields, records
+
+ROW = {
+    "chapter": "05_project/small",
+    "field": "language",
+    "task": "telling | topics",
+    "before": "counting",
+    "large": "a network",
+    "unit": "points",
+    "gain": "gain",
+    "low": "at least",
+    "high": "at most",
+    "cost": "times",
+}
+
+
+@pytest.fixture
+def claimed(book: Path) -> Path:
+    """The small book with a row and the claims that it names."""
+    path = records.path("05_project/small", book)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    numbers = {"gain": 3.261, "at least": -0.52, "at most": 7.1, "times": 1234.0}
+    record["claims"] += [
+        {"name": name, "value": value, "low": -10, "high": 2000, "unit": ""}
+        for name, value in numbers.items()
+    ]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    write(book, ROW)
+    return book
+
+
+def write(book: Path, row: dict[str, Any]) -> None:
+    lines = ["[[row]]", *(f"{name} = {json.dumps(value)}" for name, value in row.items())]
+    (book / "book" / "fields.toml").write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_a_row_shows_its_claims(claimed: Path) -> None:
+    line = fields.table(claimed).splitlines()[-1]
+    assert line.startswith("| language | [telling \\| topics](/notebooks/05_project/small.ipynb ")
+    assert line.endswith(
+        "| counting | a network | +3.3 points (−0.5 to +7.1) | 1,000 times as long | no difference found |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.1, 3, "gains"), (-2, 0.1, "no difference found"), (-2, -0.1, "loses"), (0, 1, "no difference found")],
+)
+def test_the_verdict_follows_from_the_interval(low: float, high: float, said: str) -> None:
+    assert fields.verdict(low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cost": "no such claim"}, "does not claim 'no such claim'"),
+        ({"chapter": "05_project/none"}, "05_project/none: this chapter has no record"),
+        ({"high": "at least"}, r"the gain 3\.261 is not within -0\.52 to -0\.52"),
+        ({"verdict": "gains"}, "verdict missing or unknown"),
+    ],
+)
+def test_a_wrong_row_is_refused(change: dict[str, str], said: str, claimed: Path) -> None:
+    write(claimed, {**ROW, **change})
+    with pytest.raises(ValueError, match=said):
+        fields.table(claimed)
+
+
+def test_every_chapter_of_part_6_has_a_row() -> None:
+    (part,) = (part for part in contents.parts() if part.page == "06_applications")
+    named = [row["chapter"] for row in fields.rows()]
+    assert list(dict.fromkeys(named)) == list(part.chapters)
+
+
+def test_without_rows_the_page_says_so(book: Path) -> None:
+    assert "follows" in fields.table(book)
