@@ -5,7 +5,7 @@
 One thread, about 4 minutes. MiniLM reading three windows of a post; what it loses when a text is
 turned into lower-case letters, on Wikipedia articles, where both forms exist; what posts of the
 same thread give away; TF-IDF without names, that is with only those words that are whole words of
-MiniLM's vocabulary; penalties chosen inside the labelled posts; and the same comparison on Reuters R8.
+MiniLM's vocabulary; penalties chosen inside the labelled posts; and the comparison on Reuters R8.
 """
 
 from __future__ import annotations
