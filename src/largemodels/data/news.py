@@ -13,7 +13,11 @@ import pandas as pd
 from .registry import DataError, files
 
 COLLECTIONS = {"20newsgroups": "20newsgroups", "r8": "reuters-r8"}  # by the name of their files
-_HEAD = ["Category\tText", "d\tstring", "class\t"]  # names, kinds and roles of the columns, as Orange writes them
+_HEAD = [
+    "Category\tText",
+    "d\tstring",
+    "class\t",
+]  # names, kinds and roles of the columns, as Orange writes them
 
 
 def news(collection: str = "20newsgroups", *, unchecked: bool = False) -> pd.DataFrame:
@@ -36,7 +40,8 @@ def news(collection: str = "20newsgroups", *, unchecked: bool = False) -> pd.Dat
         raise ValueError(f"There is no collection {collection!r}. There are: {', '.join(COLLECTIONS)}.")
     found = files("news", unchecked=unchecked)
     parts = [
-        read_tab(found[f"{COLLECTIONS[collection]}-{part}.tab"]).assign(part=part) for part in ("train", "test")
+        read_tab(found[f"{COLLECTIONS[collection]}-{part}.tab"]).assign(part=part)
+        for part in ("train", "test")
     ]
     return pd.concat(parts, ignore_index=True)
 
