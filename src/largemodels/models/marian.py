@@ -1,9 +1,9 @@
 """The translator of Marian's students: a Transformer that reads, and a recurrent decoder that writes fast.
 
 Kim et al., 2019, "From research to production and back: ludicrously fast neural machine translation"
-(https://aclanthology.org/D19-5632). The encoder is that of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762), each
-sub-layer followed by its residual connection and LayerNorm. In the decoder the self-attention, whose work grows with
-each token, is replaced by a *simpler simple recurrent unit* (SSRU), after the SRU of Lei et al., 2018
+(https://aclanthology.org/D19-5632). The encoder is that of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762):
+each sub-layer is followed by its residual connection and LayerNorm. In the decoder the self-attention, whose work grows
+with each token, is replaced by a *simpler simple recurrent unit* (SSRU), after the SRU of Lei et al., 2018
 (https://arxiv.org/abs/1709.02755): one vector for each layer, however long the target. One matrix serves as both
 embeddings and as the head. The defaults are the sizes of the models that Bergamot made for a browser.
 
@@ -310,9 +310,35 @@ class Marian(Model):
             cache.select(torch.arange(batch, device=memory.device).repeat_interleave(n_beam))
         return cache
 
-    def decoder_for(self, source: Tensor, source_mask: Tensor | None = None) -> BoundDecoder:
-        """The decoder with these sources, as a language model of their targets: see :class:`BoundDecoder`."""
-        return BoundDecoder(self, source, source_mask)
+    def decoder_for(
+        self, source: Tensor, source_mask: Tensor | None = None, candidates: Tensor | None = None
+    ) -> BoundDecoder:
+        """The decoder with these sources, as a language model of their targets: see :class:`BoundDecoder`.
+
+        Args:
+            source: as above.
+            source_mask: as above.
+            candidates: ``(n,)``, the only tokens that may be written; None: all.
+        """
+        if candidates is None:
+            return BoundDecoder(self, source, source_mask)
+        return _Candidates(self, source, source_mask, candidates)
+
+
+class _Candidates(BoundDecoder):
+    """A decoder that computes the logits of some tokens only; those of the others are minus infinity."""
+
+    def __init__(self, model: Marian, source: Tensor, mask: Tensor | None, candidates: Tensor) -> None:
+        super().__init__(model, source, mask)
+        self.candidates, self.vocab_size = candidates, model.config.vocab_size
+        self.rows, self.bias = model.embedding.weight[candidates], model.output_bias[candidates]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """``(…, d_model)`` to ``(…, vocab_size)``."""
+        some = linear(hidden, self.rows, self.bias)
+        every = some.new_full((*hidden.shape[:-1], self.vocab_size), -torch.inf)
+        every[..., self.candidates] = some
+        return every
 
 
 def _positions(config: MarianConfig) -> Tensor:
