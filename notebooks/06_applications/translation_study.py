@@ -25,7 +25,7 @@ import largemodels as lm
 from largemodels.data.brazilian import brazilian_messages, handbook_sentences
 
 VOCAB, PAD, START, END = 2_000, 0, 1, 2  # byte pairs are numbered from 3
-STEPS, TOKENS, N_TEST = 400, 1_000, 500  # of a minute's run; tokens of a batch; texts of each test
+STEPS, TOKENS, N_TEST = 400, 1_000, 500  # a run; tokens of a batch; texts of a test
 SIZES = dict(n_layer=2, n_head=4, d_model=128, d_hidden=512, context_length=256)
 RATES = [0.0025, 0.005, 0.01, 0.02, 0.04, 0.08]  # of Muon; AdamW's is 0.15 of it
 SEEDS, TUNING_SEED = (0, 1, 2), 101
