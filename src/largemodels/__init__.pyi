@@ -14,6 +14,8 @@ from .book.claims import claim as claim
 from .book.costs import answer_costs as answer_costs
 from .book.start import start as start
 from .data.batches import batches as batches
+from .data.brazilian import brazilian_messages as brazilian_messages
+from .data.brazilian import handbook_sentences as handbook_sentences
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
 from .data.news import news as news
@@ -47,6 +49,8 @@ from .models.graph import GraphNetwork as GraphNetwork
 from .models.graph import GraphNetworkConfig as GraphNetworkConfig
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
+from .models.marian import Marian as Marian
+from .models.marian import MarianConfig as MarianConfig
 from .models.mlp import MLP as MLP
 from .models.mlp import MLPConfig as MLPConfig
 from .models.ngram import NGram as NGram
@@ -73,6 +77,7 @@ from .objectives.frechet import frechet_distance as frechet_distance
 from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
+from .pretrained.marian import load_marian as load_marian
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
