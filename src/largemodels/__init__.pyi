@@ -23,9 +23,11 @@ from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
+from .data.ratings import rated_sentences as rated_sentences
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles
+from .data.vader import vader as vader
 from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
 from .models.attention import Attention as Attention
