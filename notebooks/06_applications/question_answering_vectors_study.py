@@ -20,7 +20,10 @@ from largemodels.data.text import wikipedia_articles
 def embed(texts: str) -> dict[str, Any]:
     """Vectors of all articles, rounded to int8 and kept."""
     articles = wikipedia_articles()
-    whole = [f"{title}. {text}" for title, text in zip(articles.title, articles.text, strict=True)]
+    whole = [
+        f"{title}. {text}"
+        for title, text in zip(articles.title, articles.text, strict=True)
+    ]
     minilm = lm.load_minilm()
     vectors = minilm.embed(whole)
     step = vectors.abs().max().item() / 127

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ..text.retrieval import words
 from .text import wikipedia_articles
 
 FORMS = ("named", "copied", "reworded")
@@ -63,6 +64,7 @@ _BY = rf"(?:an? |the )?(?:(?:[A-Z][\w-]+ )?(?:[a-z-]+,? )+)?(?P<answer>{_NAME})"
 _ABOUT = r"(?:about |over |around |approximately |nearly |almost |more than |some |roughly )*"
 _POWER = r"ruled|reigned|ruling|reigning|served|serving|[Kk]ing|[Qq]ueen|[Ee]mperor|[Ee]mpress|[Pp]resident|[Ss]ultan"
 _WROTE = r"novel|play|tragedy|comedy|poem|book|novella|treatise|essay|story|fable|satire|history"
+_THINGS = r"^(?!People:)"
 _WHO_WROTE = _VERBS["written"][2:]
 
 
@@ -87,7 +89,7 @@ def rules() -> list[Rule]:
              "What does {} flow into?", "Where does the water of {} end up?"),
         Rule("person", rf"named (?:after|for|in honou?r of) {_BY}",
              "Who was {} named after?", "Which person or thing gave the name to {}?"),
-        Rule("name", r"Nobel Prize in (?P<answer>[A-Z][a-z]+)",
+        Rule("name", r"Nobel Prize in (?P<answer>[A-Z][a-z]+(?: or [A-Z][a-z]+)?)",
              "In what did {} receive the Nobel Prize?", "For which field was {} honoured in Stockholm?", "People:"),
         Rule("person", rf"\b(?:{_WROTE}) (?:\w+ ){{0,3}}?by {_BY}", *_WHO_WROTE),
         Rule("person", rf"\b(?:opera|ballet|symphony|concerto|musical|oratorio) (?:\w+ ){{0,3}}?by {_BY}",
@@ -97,10 +99,10 @@ def rules() -> list[Rule]:
     ]  # fmt: skip
     for verb, (when, when_other, who, who_other) in _VERBS.items():
         if who:
-            found.append(Rule("person", rf"\b{verb} (?:in \d{{4}} )?by {_BY}", who, who_other))
+            found.append(Rule("person", rf"\b{verb} (?:in \d{{4}} )?by {_BY}", who, who_other, _THINGS))
         if when:
             pattern = rf"\b{verb} (?:by {_NAME} )?(?:on \d+ \w+ |on \w+ \d+, |in \w+ |in )(?:in )?{_YEAR}"
-            found.append(Rule("year", pattern, when, when_other))
+            found.append(Rule("year", pattern, when, when_other, _THINGS))
     found += [
         Rule("year", rf"\b(?:{_POWER})\b[^.;]{{0,70}}? from (?:\d+ \w+ )?{_YEAR} (?:until|to)",
              "From what year did {} rule or serve?", "In what year did {} come to power?", "People:"),
@@ -158,11 +160,6 @@ def sentences(text: str) -> list[str]:
 def plain_title(title: str) -> str:
     """A title without what tells it from others: ``"Mercury (element)"`` is Mercury."""
     return re.sub(r" \(.*\)$", "", title)
-
-
-def words(text: str) -> list[str]:
-    """Words and numbers of a text, in lower case, without punctuation."""
-    return re.findall(r"\w+", text.lower())
 
 
 def fact(title: str, text: str, topic: str) -> tuple[Rule, str, str, str] | None:
@@ -245,52 +242,57 @@ def _named(name: set[str], phrase: str) -> bool:
 
 
 def wikipedia_questions(*, unchecked: bool = False) -> pd.DataFrame:
-    """Questions about English articles, made by rules: three for each fact.
+    """Questions about English articles, made by rules: three for each fact of the parts "development" and "test".
 
-    Only facts for which all three forms can be written are kept: the definition and the description have at least three
-    words, hold neither the answer nor the title, and no other article has the same description.
+    Only facts for which all three forms can be written are in these parts: the definition and the description have at
+    least three words, hold neither the answer nor the title, and no other article has the same description; and at most
+    :data:`EACH` facts of a relation. All other facts are in the part "training", in those forms that can be written.
 
     Args:
         unchecked: see :func:`largemodels.data.registry.files`.
 
     Returns:
-        columns ``fact`` (a number), ``part`` ("development" or "test", drawn by a hash of the title), ``form`` (of
+        columns ``fact`` (a number), ``part`` ("training"; the others are drawn by a hash of the title), ``form`` (of
         :data:`FORMS`), ``kind`` of answer ("year", "number", "person", "place" or "name"), ``relation`` (the
         question's pattern), ``question``, ``answer``, ``article`` (row of :func:`~.text.wikipedia_articles`) and
-        ``sentence``, which states the answer.
+        ``sentence``, which states the answer. The order is drawn by a hash of the title.
     """
     articles = wikipedia_articles(unchecked=unchecked)
     described = articles.description.map(lambda it: _LOOSE.sub("", " ".join(_DATES.sub("", it).split())))
     times = described.value_counts()
     rows: list[dict[str, object]] = []
     seen: dict[str, int] = {}
-    for place in sorted(range(len(articles)), key=lambda it: _drawn(articles.title[it])):
+    for number, place in enumerate(sorted(range(len(articles)), key=lambda it: _drawn(articles.title[it]))):
         title, text, description = articles.title[place], articles.text[place], described[place]
-        if times[description] > 1 or (found := fact(title, text, articles.topic[place])) is None:
+        if (found := fact(title, text, articles.topic[place])) is None:
             continue
         rule, answer, sentence, before = found
-        definition = defined(text)
-        if sentence == sentences(text)[0] and definition and definition not in before:
+        phrases = {"named": plain_title(title), "copied": defined(text), "reworded": description}
+        if sentence == sentences(text)[0] and phrases["copied"] and phrases["copied"] not in before:
             match = _DEFINED.search(before)  # the fact is part of the definition: what stands before it
-            definition = _phrase(match[1]) if match else ""
+            phrases["copied"] = _phrase(match[1]) if match else ""
         name = set(words(plain_title(title))) - {"the", "of", "and", "in", "a"}
-        phrases = {"named": plain_title(title), "copied": definition, "reworded": description}
-        if any(
-            len(its := words(phrases[form])) < 3
-            or set(words(answer)) & set(its)
-            or _named(name, phrases[form])
-            for form in FORMS[1:]
-        ):
-            continue
-        if seen.get(rule.own, 0) >= EACH:
-            continue
-        seen[rule.own] = seen.get(rule.own, 0) + 1
-        for form in FORMS:
+        forms = [
+            form
+            for form, phrase in phrases.items()
+            if form == "named"
+            or (
+                len(words(phrase)) >= 3
+                and not set(words(answer)) & set(words(phrase))
+                and not _named(name, phrase)
+            )
+        ]
+        part = "development" if _drawn(f"part of {title}") < DEVELOPMENT else "test"
+        if len(forms) < len(FORMS) or times[description] > 1 or seen.get(rule.own, 0) >= EACH:
+            part = "training"
+        else:
+            seen[rule.own] = seen.get(rule.own, 0) + 1
+        for form in forms:
             subject = phrases[form] if form == "named" else _article(phrases[form], text)
             rows.append(
                 {
-                    "fact": len(rows) // len(FORMS),
-                    "part": "development" if _drawn(f"part of {title}") < DEVELOPMENT else "test",
+                    "fact": number,
+                    "part": part,
                     "form": form,
                     "kind": rule.kind,
                     "relation": rule.own,
@@ -300,4 +302,35 @@ def wikipedia_questions(*, unchecked: bool = False) -> pd.DataFrame:
                     "sentence": sentence,
                 }
             )
+    return pd.DataFrame(rows)
+
+
+def unstated(questions: pd.DataFrame, articles: pd.DataFrame) -> pd.DataFrame:
+    """Questions by title that the article does not answer: each asks for what is known of others of the same topic.
+
+    Args:
+        questions: of the form "named", from :func:`wikipedia_questions`.
+        articles: from :func:`~.text.wikipedia_articles`.
+
+    Returns:
+        columns ``question``, ``article`` and ``relation``, a row for each question for which there is one: the relation
+        is one of those asked about other articles of the topic, taken in turn, and no rule of it finds anything in the
+        article.
+    """
+    topics = articles.topic[questions.article].to_list()
+    pools: dict[str, list[str]] = {}
+    for topic, relation in zip(topics, questions.relation, strict=True):
+        if relation not in pools.setdefault(topic, []):
+            pools[topic].append(relation)
+    rows: list[dict[str, object]] = []
+    columns = zip(questions.article.tolist(), questions.relation.tolist(), topics, strict=True)
+    for turn, (place, relation, topic) in enumerate(columns):
+        title, text, pool = articles.title[place], articles.text[place], pools[topic]
+        for step in range(len(pool)):
+            other = pool[(turn + step) % len(pool)]
+            patterns = [rule.pattern for rule in rules() if rule.own == other]
+            if other != relation and not any(re.search(it, text) for it in patterns):
+                question = other.format(plain_title(title))
+                rows.append({"question": question, "article": place, "relation": other})
+                break
     return pd.DataFrame(rows)
