@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import largemodels as lm
 from largemodels.data.checks import DataError
 from largemodels.data.public import PUBLIC, public
 
@@ -78,6 +79,11 @@ def test_bad_input(arguments: tuple[Any, ...], said: str, hub: list[tuple[Any, .
     with pytest.raises(DataError, match=said):
         public(*arguments[:2], limit=arguments[2] if len(arguments) > 2 else None)
     assert not hub
+
+
+def test_what_the_book_has_instead_is_there() -> None:
+    for name, wanted in PUBLIC.items():
+        assert hasattr(lm, wanted.instead.removeprefix("lm.")), name
 
 
 @pytest.mark.parametrize("name", PUBLIC)
