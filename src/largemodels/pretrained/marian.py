@@ -129,7 +129,7 @@ class Translator:
         Args:
             texts: one sentence each.
             n_beam: 1 takes the likeliest piece at each step; above, beam search.
-            length_penalty: of beam search, see :func:`largemodels.beam_search`.
+            length_penalty: of beam search, see :func:`largemodels.text.generation.beam_search`.
             at_once: sentences of similar length in a batch.
             short_list: whether only pieces of the short list of one of the batch's sentences may be written.
 
