@@ -29,7 +29,7 @@ from sklearn.preprocessing import normalize
 import largemodels as lm
 from largemodels.data.topics import topic_articles
 
-PARTS = (50, 100, 150, 300)  # directions kept
+PARTS = (25, 50, 100, 150, 300, 600)  # directions kept
 
 
 def texts(numbers: np.ndarray) -> list[str]:
@@ -39,7 +39,7 @@ def texts(numbers: np.ndarray) -> list[str]:
 
 @functools.cache
 def directions(unlabelled: int, draw: int) -> np.ndarray:
-    """Every post along 300 directions found in some posts of the pool, the strongest first."""
+    """Every post along 600 directions found in some posts of the pool, the strongest first."""
     pool = first.rows("pool")
     if unlabelled < len(pool):
         pool = np.random.default_rng(200 + draw).permutation(pool)[:unlabelled]
