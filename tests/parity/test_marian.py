@@ -72,13 +72,17 @@ def test_step_by_step_equals_all_at_once(model: Marian) -> None:
         assert not torch.allclose(model(source, other, mask)[:, 3:], whole[:, 3:])
 
 
-def test_loss_and_candidates(model: Marian) -> None:
+def test_several_targets_of_a_source(model: Marian) -> None:
+    """The targets of one source are adjacent rows."""
+    source, target = torch.randint(23, (2, 5)), torch.randint(23, (4, 3))
+    with torch.no_grad():
+        memory = model.encode(source)
+        shared = model.decode(target, cache=model.new_cache(memory, n_beam=2))
+        torch.testing.assert_close(shared, model.decode(target, memory.repeat_interleave(2, 0)))
+
+
+def test_candidates(model: Marian) -> None:
     source, target = torch.randint(23, (2, 5)), torch.randint(23, (2, 4))
-    mask = torch.tensor([[True] * 4, [True, True, True, False]])
-    expected = target[:, 1:].masked_fill(~mask[:, 1:], -100)
-    logits = model(source, target[:, :-1])
-    wanted = F.cross_entropy(logits.flatten(0, 1), expected.flatten(), ignore_index=-100)
-    torch.testing.assert_close(model.loss(source, target, target_mask=mask), wanted)
     some = torch.tensor([1, 4, 9])
     bound = model.decoder_for(source, None, some)
     with torch.no_grad():
@@ -94,10 +98,13 @@ def test_what_is_refused(model: Marian) -> None:
     source = torch.randint(23, (1, 3))
     with pytest.raises(ValueError, match="right"):
         model.encode(source, torch.tensor([[False, True, True]]))
+    with pytest.raises(ValueError, match="right"):
+        model.decode(source, model.encode(source), target_mask=torch.tensor([[False, True, True]]))
     with pytest.raises(ValueError, match="context"):
         model.encode(torch.randint(23, (1, 12)))
-    with pytest.raises(ValueError, match="cache"):
-        model.new_cache(model.encode(source), length=12)
+    for length in (0, 12):
+        with pytest.raises(ValueError, match="cache"):
+            model.new_cache(model.encode(source), length=length)
     with pytest.raises(ValueError, match="multiple"):
         MarianConfig(n_head=7)
     with pytest.raises(ValueError, match="n_layer"):

@@ -13,6 +13,7 @@ from .registry import files
 
 _X = "{http://www.w3.org/1999/xhtml}"
 _NUMBER = re.compile(r"^[\d.]+\s+")  # of a section, before its title
+_BLOCKS = {f"{_X}{name}" for name in ("p", "pre", "dt")}
 _ABOUT_ITSELF = ("faqinfo",)  # files that are about the FAQ, not about Debian
 # Between Chinese characters or punctuation a line break is no space.
 _CHINESE = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
@@ -37,10 +38,9 @@ def faq(*, unchecked: bool = False) -> pd.DataFrame:
     """
     tables = [_table(files(name, unchecked=unchecked)) for name in ("debian-faq", "debian-faq-zh-cn")]
     english, chinese = tables
-    table = english.merge(
+    return english.merge(
         chinese.drop(columns="chapter"), on="key", suffixes=("", "_zh"), validate="one_to_one"
     )
-    return table.reset_index(drop=True)
 
 
 def _table(paths: dict[str, Path]) -> pd.DataFrame:
@@ -70,12 +70,17 @@ def _read(section: ET.Element) -> tuple[str, str, str]:
 
 def _texts(element: ET.Element) -> Iterator[str]:
     """The texts of an element's paragraphs, so that two of them do not run together."""
-    blocks = [one for one in element.iter() if one.tag in (f"{_X}p", f"{_X}pre", f"{_X}dt")]
-    outer = [
-        one for one in blocks if not any(one is not other and one in list(other.iter()) for other in blocks)
-    ]
-    for block in outer or [element]:
+    for block in list(_outermost(element)) or [element]:
         yield "".join(block.itertext())
+
+
+def _outermost(element: ET.Element) -> Iterator[ET.Element]:
+    """The blocks of text in an element that are in no other block."""
+    if element.tag in _BLOCKS:
+        yield element
+    else:
+        for child in element:
+            yield from _outermost(child)
 
 
 def _tidy(text: str) -> str:

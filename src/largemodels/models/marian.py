@@ -8,15 +8,14 @@ with each token, is replaced by a *simpler simple recurrent unit* (SSRU), after 
 embeddings and as the head. The defaults are the sizes of the models that Bergamot made for a browser.
 
 As in the program Marian (Junczys-Dowmunt et al., 2018, https://arxiv.org/abs/1804.00344), the table of positions has
-all sines before all cosines, and the first input of the decoder is zero: :meth:`Marian.decode` ignores which token
-stands there. Padding must be on the right.
+all sines before all cosines, of wavelengths spread by ``d_model / 2 - 1`` steps, not ``d_model / 2``, and the first
+input of the decoder is zero: :meth:`Marian.decode` ignores which token stands there. Padding must be on the right.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 from .attention import Attention, CrossAttention, visible
 from .base import Model
 from .cache import KVCache
-from .checks import at_least, probability
+from .checks import at_least
 from .conditioned import BoundDecoder
 from .feed_forward import FeedForward
 from .linear import Linear, linear
@@ -43,14 +42,12 @@ class MarianConfig:
     d_model: int = 256  # width of the residual stream; even, a multiple of n_head
     d_hidden: int = 1536  # width inside the feed-forward networks
     norm_eps: float = 1e-9  # added to the variance
-    label_smoothing: float = 0.0  # share of the target distribution spread evenly, in training only
 
     def __post_init__(self) -> None:
         at_least(1, vocab_size=self.vocab_size, context_length=self.context_length, d_hidden=self.d_hidden)
         at_least(1, n_layer=self.n_layer, n_decoder_layer=self.n_decoder_layer, n_head=self.n_head)
         at_least(4, d_model=self.d_model)
         at_least(0, norm_eps=self.norm_eps)
-        probability(label_smoothing=self.label_smoothing)
         if self.d_model % self.n_head or self.d_model % 2:
             raise ValueError(
                 f"d_model ({self.d_model}) must be even and a multiple of n_head ({self.n_head})."
@@ -264,24 +261,6 @@ class Marian(Model):
         """The head: ``(…, d_model)`` to ``(…, vocab_size)``."""
         return linear(hidden, self.embedding.weight, self.output_bias)
 
-    def loss(
-        self,
-        source: Tensor,
-        target: Tensor,
-        source_mask: Tensor | None = None,
-        target_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Mean cross-entropy in nats per token, a scalar; as :meth:`.transformer.Transformer.loss`."""
-        expected = target[:, 1:]
-        if target_mask is not None:
-            expected = expected.masked_fill(~target_mask[:, 1:].bool(), -100)
-            target_mask = target_mask[:, :-1]
-        logits = self(source, target[:, :-1], source_mask, target_mask)
-        smoothing = self.config.label_smoothing if self.training else 0.0
-        return F.cross_entropy(
-            logits.flatten(0, 1), expected.flatten(), ignore_index=-100, label_smoothing=smoothing
-        )
-
     def new_cache(
         self, memory: Tensor, source_mask: Tensor | None = None, length: int | None = None, n_beam: int = 1
     ) -> MarianCache:
@@ -355,6 +334,6 @@ def _on_the_right(mask: Tensor | None) -> None:
         raise ValueError("Marian needs padding on the right, after the last real token.")
 
 
-def _seen(mask: Tensor | None) -> Any:
+def _seen(mask: Tensor | None) -> Tensor | None:
     """The attention mask, ``(batch, 1, 1, source_time)``, that hides the padding of a source from every query."""
     return None if mask is None else visible(1, mask.shape[1], causal=False, padding=mask)

@@ -66,7 +66,7 @@ class SentencePieces:
         if 2 not in kinds or "</s>" not in (names := [name for name, _ in pieces]):
             raise DataError("The file of pieces has no unknown piece or no end of sentence.")
         self.end, self.vocab_size = names.index("</s>"), len(pieces)
-        self.inner = _unigram(pieces, kinds.index(2), charsmap, byte_fallback=6 in kinds)
+        self.inner = _unigram(pieces, kinds.index(2), charsmap)
 
     def encode(self, text: str) -> Tensor:
         """Pieces of a text and the end, ``(time,)``, int64."""
@@ -119,7 +119,6 @@ class Translator:
         self,
         texts: Sequence[str],
         n_beam: int = 1,
-        length_penalty: float = 1.0,
         *,
         at_once: int = _BATCH,
         short_list: bool = False,
@@ -128,8 +127,7 @@ class Translator:
 
         Args:
             texts: one sentence each.
-            n_beam: 1 takes the likeliest piece at each step; above, beam search.
-            length_penalty: of beam search, see :func:`largemodels.text.generation.beam_search`.
+            n_beam: 1 takes the likeliest piece at each step; above, :func:`~.text.generation.beam_search`.
             at_once: sentences of similar length in a batch.
             short_list: whether only pieces of the short list of one of the batch's sentences may be written.
 
@@ -147,14 +145,12 @@ class Translator:
             lengths = torch.tensor([len(encoded[row]) for row in rows])
             mask = torch.arange(source.shape[1]) < lengths[:, None]
             likely = self.short_list.candidates(source.unique().tolist()) if short_list else None
-            said = self._decoded(source, mask, n_beam, length_penalty, likely)
+            said = self._decoded(source, mask, n_beam, likely)
             for row, tokens in zip(rows, said.tolist(), strict=True):
                 found[row] = self.pieces.decode(tokens)
         return found
 
-    def _decoded(
-        self, source: Tensor, mask: Tensor, n_beam: int, length_penalty: float, likely: Tensor | None
-    ) -> Tensor:
+    def _decoded(self, source: Tensor, mask: Tensor, n_beam: int, likely: Tensor | None) -> Tensor:
         """Tokens of the translations, without the first one."""
         start = torch.full((len(source), 1), self.pieces.end)  # it is not read
         n_new = min(int(2.5 * source.shape[1]) + 5, self.model.context_length - 1)
@@ -164,7 +160,7 @@ class Translator:
                 said = generate(bound, start, n_new, temperature=0, end_token=self.pieces.end)
             else:
                 end = self.pieces.end
-                said = beam_search(bound, start, n_new, n_beam, length_penalty=length_penalty, end_token=end)
+                said = beam_search(bound, start, n_new, n_beam, end_token=end)
         return said[:, 1:]
 
 
@@ -193,17 +189,16 @@ def load_marian(direction: str = "en-pt", *, unchecked: bool = False) -> Transla
     )
 
 
-def marian_from(path: Path, config: MarianConfig | None = None) -> Marian:
+def marian_from(path: Path) -> Marian:
     """Our model with the weights of a file of Marian.
 
     Args:
         path: of the file.
-        config: its sizes; None: :class:`MarianConfig`.
 
     Raises:
         DataError: if the file cannot be read, or has other tensors.
     """
-    model, stored = Marian(config or MarianConfig()), tensors(path.read_bytes())
+    model, stored = Marian(MarianConfig()), tensors(path.read_bytes())
     try:
         state = {ours: stored[theirs].reshape(-1) for ours, theirs in _OUTSIDE.items()}
         for number in range(model.config.n_layer):
@@ -321,16 +316,14 @@ def _fields(stored: bytes) -> Iterator[tuple[int, Any]]:
         at += length
 
 
-def _unigram(pieces: list[tuple[str, float]], unknown: int, charsmap: bytes, byte_fallback: bool) -> Fast:
+def _unigram(pieces: list[tuple[str, float]], unknown: int, charsmap: bytes) -> Fast:
     """The same cutting into pieces in the package ``tokenizers``."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    fast = Tokenizer(models.Unigram(pieces, unknown, byte_fallback))
+    fast = Tokenizer(models.Unigram(pieces, unknown, byte_fallback=False))
     steps: list[Any] = [normalizers.Precompiled(charsmap)] if charsmap else []
     spaces = [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     fast.normalizer = normalizers.Sequence([*steps, *spaces])
     fast.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=False)
-    fast.decoder = decoders.Sequence(
-        [*([decoders.ByteFallback()] if byte_fallback else []), decoders.Metaspace(replacement="▁")]
-    )
+    fast.decoder = decoders.Metaspace(replacement="▁")
     return fast

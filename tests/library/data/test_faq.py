@@ -43,12 +43,12 @@ PAGE = """<html xmlns="http://www.w3.org/1999/xhtml"><div class="section"><div c
 many?</h2></div><p>First.</p><ul><li><p>A <b>bold</b> point.</p></li></ul><pre>run   it</pre>
 <div class="section"><div class="titlepage"><h3 class="title"><a id="two"></a>2.1.1. Why?</h3></div>
 <p>Because.</p></div>
-<p>Last.</p></div></html>"""
+<dl><dt><p>A term</p></dt></dl><p>Last.</p></div></html>"""
 
 
 def test_a_section_leaves_out_its_sections() -> None:
     outer, inner = (one for one in ET.fromstring(PAGE).iter() if one.get("class") == "section")
-    assert _read(outer) == ("one", "How many?", "First. A bold point. run it Last.")
+    assert _read(outer) == ("one", "How many?", "First. A bold point. run it A term Last.")
     assert _read(inner) == ("two", "Why?", "Because.")
 
 

@@ -34,6 +34,7 @@ def test_parts_share_no_source_and_no_run_of_words() -> None:
     assert 0.17 < shares["test"] < 0.23
     assert 0.07 < shares["validation"] < 0.13
     assert table.groupby("group").part.nunique().max() == 1
+    assert table.group.nunique() == 15_390  # a number of product and the same of news are two sources
     numbered = table[table.kind.isin(["product", "news"])]
     source = numbered.kind + numbered.name.str.split("_").str[0]
     assert numbered.part.groupby(source).nunique().max() == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from largemodels.text.answers import exact, holds, normalised, refuses, token_f1
+from largemodels.text.answers import REFUSALS, exact, holds, normalised, refuses, token_f1
 
 
 def test_normalised() -> None:
@@ -22,6 +22,11 @@ def test_exact_and_f1() -> None:
 def test_holds() -> None:
     assert holds("It flows into the North Sea.", "North Sea") and not holds("North and Sea", "North Sea")
     assert not holds("Founded in 19610", "1961")  # whole words only
+
+
+@pytest.mark.parametrize("words", REFUSALS)
+def test_each_way_to_refuse(words: str) -> None:
+    assert refuses(f"It is {words.capitalize()} here.")
 
 
 def test_refuses() -> None:

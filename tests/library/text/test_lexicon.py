@@ -42,11 +42,39 @@ SMALL = Lexicon(
         ("without any doubt good", 2.0),
         ("the least good", 2.0 * FLIP),
         ("at least good", 2.0),
+        ("z very least good", 2.0 + 0.25 * 0.95),
+        ("good??", 2.0 + 2 * 0.18),
+        ("good????", 2.0 + 0.96),
+        ("no a good", -1.0 + 2.0 * FLIP),
+        ("no a or good", -1.0 + 2.0 * FLIP),
+        ("never this good", 2.0 * 1.25),
+        ("a b so good", 2.0 * 1.25),
     ],
 )
 def test_each_rule_by_hand(text: str, total: float) -> None:
     assert SMALL.total(text) == pytest.approx(total)
     assert SMALL.score(text) == pytest.approx(total / (total**2 + 15) ** 0.5)
+
+
+OTHER = Lexicon(
+    {"good": 2.0, "least": -1.0},
+    degrees={"p q r": 0.1},
+    phrases={"a good": 0.25, "p q": 2.5, "p q r": 3.0, "good x": -1.0},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("the least good", -1.0 + 2.0),  # rated itself, "least" turns nothing round
+        ("z z a good", 0.25),
+        ("z p q good", 2.5),
+        ("p q r good", 3.0 + 0.1),
+        ("z z z good x", -1.0),
+    ],
+)
+def test_phrases_by_hand(text: str, total: float) -> None:
+    assert OTHER.total(text) == pytest.approx(total)
 
 
 PUBLISHED = {

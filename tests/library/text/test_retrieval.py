@@ -55,6 +55,7 @@ def test_ranks_and_fusion() -> None:
     one, two = torch.tensor([[0.1, 0.9, 0.5, 0.5]]), torch.tensor([[4.0, 1.0, 3.0, 2.0]])
     assert ranks(one).tolist() == [[4, 1, 2, 3]]  # of equal scores, the earlier comes first
     assert ranks(two).tolist() == [[1, 4, 2, 3]]
+    assert ranks(torch.zeros(1, 1000)).tolist() == [list(range(1, 1001))]
     both = reciprocal_rank_fusion([one, two], k=0)
     torch.testing.assert_close(both, torch.tensor([[1.25, 1.25, 1.0, 2 / 3]]))
     for scores, k in (([], 60), ([one, two[:, :3]], 60), ([one], -1)):
