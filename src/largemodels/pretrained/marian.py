@@ -119,6 +119,7 @@ class Translator:
         self,
         texts: Sequence[str],
         n_beam: int = 1,
+        length_penalty: float = 1.0,
         *,
         at_once: int = _BATCH,
         short_list: bool = False,
@@ -128,6 +129,7 @@ class Translator:
         Args:
             texts: one sentence each.
             n_beam: 1 takes the likeliest piece at each step; above, :func:`~.text.generation.beam_search`.
+            length_penalty: of beam search.
             at_once: sentences of similar length in a batch.
             short_list: whether only pieces of the short list of one of the batch's sentences may be written.
 
@@ -145,12 +147,14 @@ class Translator:
             lengths = torch.tensor([len(encoded[row]) for row in rows])
             mask = torch.arange(source.shape[1]) < lengths[:, None]
             likely = self.short_list.candidates(source.unique().tolist()) if short_list else None
-            said = self._decoded(source, mask, n_beam, likely)
+            said = self._decoded(source, mask, n_beam, length_penalty, likely)
             for row, tokens in zip(rows, said.tolist(), strict=True):
                 found[row] = self.pieces.decode(tokens)
         return found
 
-    def _decoded(self, source: Tensor, mask: Tensor, n_beam: int, likely: Tensor | None) -> Tensor:
+    def _decoded(
+        self, source: Tensor, mask: Tensor, n_beam: int, length_penalty: float, likely: Tensor | None
+    ) -> Tensor:
         """Tokens of the translations, without the first one."""
         start = torch.full((len(source), 1), self.pieces.end)  # it is not read
         n_new = min(int(2.5 * source.shape[1]) + 5, self.model.context_length - 1)
@@ -160,7 +164,7 @@ class Translator:
                 said = generate(bound, start, n_new, temperature=0, end_token=self.pieces.end)
             else:
                 end = self.pieces.end
-                said = beam_search(bound, start, n_new, n_beam, end_token=end)
+                said = beam_search(bound, start, n_new, n_beam, length_penalty=length_penalty, end_token=end)
         return said[:, 1:]
 
 

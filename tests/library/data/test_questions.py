@@ -65,6 +65,9 @@ def test_questions_hold_neither_answer_nor_title() -> None:
             ) or (
                 row.form == "reworded"  # whose relation is worded otherwise
             )
+    described = articles.description.str.strip()
+    unique = described[asked[asked.part != "training"].article.unique()]
+    assert not described.value_counts()[unique].gt(1).any()
     several = asked[(asked.part != "training") & (asked.form == "named")]
     assert several.relation.value_counts().max() <= EACH
     places = asked.groupby("part").article.agg(set)

@@ -44,6 +44,20 @@ def test_without_the_list_it_says_something_else(there: Translator) -> None:
         assert there.translate([text]) == [wanted]
 
 
+def test_a_translation_may_be_longer_than_its_source(there: Translator) -> None:
+    """The sentence has 14 pieces with its end, its translation 18."""
+    text = "Unhide, ungroup, undo, retry."
+    (said,) = there.translate([text])
+    assert len(there.pieces.encode(said)) > 1.2 * len(there.pieces.encode(text)), said
+    assert said.endswith(".")
+
+
+def test_a_length_penalty_prefers_longer_ones(there: Translator) -> None:
+    text = "I do not know what to say about it."
+    short, long = (there.translate([text], 4, penalty)[0] for penalty in (-5.0, 5.0))
+    assert len(there.pieces.encode(short)) < len(there.pieces.encode(long))
+
+
 def test_batches_do_not_change_a_translation(there: Translator) -> None:
     texts = [*KNOWN, "Yes."]
     alone = [there.translate([text])[0] for text in texts]
@@ -59,6 +73,7 @@ def test_pieces_come_back(there: Translator) -> None:
         assert there.pieces.decode(pieces) == there.pieces.decode(pieces[:-1])
     assert there.pieces.decode(there.pieces.encode("A simple text.")) == "A simple text."
     assert there.pieces.encode("").tolist() == [there.pieces.end]
+    assert there.pieces.inner.token_to_id("<unk>") in there.pieces.encode("#")
 
 
 def test_back(there: Translator) -> None:
