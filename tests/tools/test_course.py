@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.course import grade, judge, masters
+from tools.course import judge, masters, run
 from tools.course.judge import Answer, Part, Verdict
 from tools.course.masters import Assignment
 
@@ -20,7 +20,7 @@ def judged(assignment: Assignment, answer: type[Answer], variant: int) -> Verdic
     """The verdict of an answer, in this process; what runs in the sandbox is in `test_course_grading.py`."""
     part = part_of(assignment, answer)
     found, error = part.observe(assignment.names(variant) | answer.names(variant), variant)
-    return judge.judge(part, found, error, *grade.expected(assignment.name, variant)[part.name])
+    return judge.judge(part, found, error, *run.expected(assignment.name, variant)[part.name])
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

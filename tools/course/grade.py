@@ -6,173 +6,211 @@ graded: after an interruption the same command goes on with the rest.
 
 from __future__ import annotations
 
-import functools
-import re
+import argparse
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import sys
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
+from tqdm import tqdm
 
-from tools.course import judge, masters, sandbox, worker
-from tools.course.judge import Part, Verdict
-from tools.course.masters import Assignment
+from largemodels.files import aside
+from tools.course import masters, sandbox
+from tools.course.judge import Verdict
+from tools.course.reports import Report, file_of, write
+from tools.course.run import grade
 
-RESTARTS = 3  # for a notebook whose cells end the process, one cell the fewer each time
-START = 60.0  # seconds until Python and PyTorch have started
-_MAGIC = re.compile(r"^\s*get_ipython\(\).*$", re.MULTILINE)
-
-
-@dataclass
-class Report:
-    """What a submission got."""
-
-    file: str
-    assignment: str
-    variant: int
-    verdicts: list[Verdict] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    late: bool = False
-    where: str = sandbox.KIND
-    seconds: float = 0.0
-
-    @property
-    def points(self) -> float:
-        """All points."""
-        return sum(verdict.points for verdict in self.verdicts)
+VARIANTS = 1000  # numbers of variants begin at 0
 
 
-def programs(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """The code of a notebook by cell, without magic lines, set-up and cells that only run shell commands.
+def read(path: Path) -> nbformat.NotebookNode:
+    """A submitted notebook, also one that Windows has written.
 
-    Cells count from 0, Markdown and code together, as everywhere in the book.
+    Raises:
+        ValueError: if the file is none, in one line.
     """
-    transformed = TransformerManager()
-    found = {}
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", []):
-            source = _MAGIC.sub("pass", transformed.transform_cell(cell.source))
-            if source.strip():
-                found[str(number)] = source
-    return found
-
-
-def observe(assignment: Assignment, cells: dict[str, str], variant: int) -> tuple[dict[str, Any], list[str]]:
-    """Run a notebook's cells and drive its parts: observations with an error, by part, and notes on the run."""
-    run = _Run(assignment, dict(cells), variant)
-    for _ in range(RESTARTS + len(assignment.parts)):
-        if run.attempt():
-            break
-    return run.found, run.notes
-
-
-class _Run:
-    """The state of a notebook that may have to be started again."""
-
-    def __init__(self, assignment: Assignment, cells: dict[str, str], variant: int) -> None:
-        self.assignment, self.cells, self.variant = assignment, cells, variant
-        self.found: dict[str, Any] = {}
-        self.notes: list[str] = []
-        self.ended = 0
-
-    def attempt(self) -> bool:
-        """Whether all parts have been driven, or it is no use to start again."""
-        with sandbox.opened(int(2 * self.assignment.seconds) + 60) as box:
-            return self._cells(box) and self._parts(box)
-
-    def _cells(self, box: sandbox.Sandbox) -> bool:
-        current, failed = "", {}
-        deadline = time.monotonic() + START + self.assignment.seconds
-        try:
-            box.send(cells=self.cells)
-            while True:
-                message = box.receive(deadline)
-                if "begins" in message:
-                    current = str(message["begins"])
-                elif "failed" in message:
-                    failed[str(message["failed"])] = str(message["error"])[:300]
-                elif "ended" in message:
-                    break
-        except sandbox.Ended as end:
-            self.notes.append(f"Cell {current or '?'}: {end}. It was left out.")
-            self.ended += 1
-            self.cells.pop(current, None)
-            if self.ended > RESTARTS or not current:
-                self.notes.append("The notebook could not be run.")
-                for part in self.assignment.parts:
-                    self.found.setdefault(part.name, ({}, "the notebook could not be run"))
-            return False
-        for number, error in failed.items():
-            note = f"Cell {number} stopped with an error. {error}"
-            if note not in self.notes:
-                self.notes.append(note)
-        return True
-
-    def _parts(self, box: sandbox.Sandbox) -> bool:
-        answers = self.assignment.answers()
-        for part in self.assignment.parts:
-            if part.name in self.found:
-                continue
-            try:
-                self.found[part.name] = _drive(
-                    box, part, [answers[name] for name in part.needs], self.variant
-                )
-            except sandbox.Ended as end:
-                self.found[part.name] = {}, str(end)
-                return all(it.name in self.found for it in self.assignment.parts)
-        return True
-
-
-def _drive(box: sandbox.Sandbox, part: Part, given: list[str], variant: int) -> tuple[dict[str, Any], str]:
-    box.send(
-        part=part.name,
-        given=given,
-        driver="from __future__ import annotations\n" + part.source(),
-        function=part.drive.__name__,
-        asks=list(part.asks),
-        data=worker.encode(part.data(variant)),
-        seconds=part.seconds,
-    )
-    deadline = time.monotonic() + part.seconds + 20
-    while True:
-        message = box.receive(deadline)
-        if message.get("part") == part.name:
-            break
     try:
-        found = worker.decode(message.get("found"))
-    except (ValueError, KeyError, TypeError):
-        raise sandbox.Ended("it sent what is no value") from None
-    return (found if isinstance(found, dict) else {}), str(message.get("error", ""))[:300]
+        notebook = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
+        for cell in notebook.cells:
+            cell.source = cell.source.replace("\r\n", "\n")
+    except Exception as error:  # nbformat raises what its parser and its schema raise
+        raise ValueError(f"This file cannot be read as a notebook ({type(error).__name__}).") from None
+    return notebook
 
 
-@functools.lru_cache(maxsize=64)
-def expected(name: str, variant: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """For each part what the right solution shows, and the catalogue of what wrong ones show."""
-    assignment = masters.load(name)
-    right = assignment.names(variant)
-    found = {}
-    for part in assignment.parts:
-        shown, error = part.observe(right, variant)
-        if error:
-            raise ValueError(f"{name}: the master's solution of {part.name} fails. {error}")
-        known = {
-            wrong.hint: part.observe(right | wrong.names(variant), variant)
-            for wrong in assignment.wrong
-            if wrong.part == part.name and wrong.hint
-        }
-        found[part.name] = shown, known
+def submissions(folder: Path) -> dict[str, Path]:
+    """The notebooks of a folder by student: `student.ipynb`, or the newest of each `student/…/*.ipynb`.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        files = [it for it in inner.rglob("*.ipynb") if ".ipynb_checkpoints" not in it.parts]
+        if files:
+            found[inner.name] = max(files, key=lambda it: (it.stat().st_mtime, it.name))
+    if not found:
+        raise ValueError(f"There is no notebook in {folder}.")
     return found
 
 
-def grade(
-    assignment: Assignment, notebook: nbformat.NotebookNode, variant: int
-) -> tuple[list[Verdict], list[str]]:
-    """The verdicts of all parts of a notebook, and notes on its run."""
-    found, notes = observe(assignment, programs(notebook), variant)
-    known = expected(assignment.name, variant)
-    verdicts = []
-    for part in assignment.parts:
-        shown, error = found.get(part.name, ({}, "it was not run"))
-        verdicts.append(judge.judge(part, shown, error, *known[part.name]))
-    return verdicts, notes
+def report(student: str, path: Path, name: str, variants: dict[str, int], due: datetime | None) -> Report:
+    """Grade one file, whatever is in it."""
+    began = time.monotonic()
+    found = Report(str(path), name, variants.get(student, 0))
+    found.late = bool(due and datetime.fromtimestamp(path.stat().st_mtime, tz=due.tzinfo) > due)
+    try:
+        notebook = read(path)
+        said = notebook.metadata.get("largemodels", {})
+        said = said if isinstance(said, dict) else {}
+        if str(said.get("assignment", name)) != name:
+            found.notes.append(f"This is a notebook of assignment {said['assignment']}.")
+        if not variants:
+            number = said.get("variant", 0)
+            found.variant = number if isinstance(number, int) and 0 <= number < VARIANTS else 0
+        elif said.get("variant") not in (None, found.variant):
+            found.notes.append("The number of the variant is not the one that was handed out.")
+        verdicts, notes = grade(masters.load(name), notebook, found.variant)
+        found.verdicts = verdicts
+        found.notes += notes
+    except ValueError as error:
+        found.notes.append(str(error))
+    found.seconds = round(time.monotonic() - began, 1)
+    return found
+
+
+def digest(path: Path, *said: object) -> str:
+    """What a result depends on: the file, the assignment, the grader, and what was asked."""
+    whole = hashlib.sha256(repr(said).encode())
+    folder = Path(__file__).parent
+    for it in (path, *sorted(folder.glob("*.py")), *sorted((masters.ROOT / masters.FOLDER).glob("*/*"))):
+        if it.is_file():
+            whole.update(it.read_bytes())
+    return whole.hexdigest()
+
+
+def stored(path: Path, key: str) -> Report | None:
+    """A report that was written before, if nothing has changed since."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.pop("digest") != key:
+            return None
+        found["verdicts"] = [Verdict(**{**it, "lines": tuple(it["lines"])}) for it in found.pop("verdicts")]
+        return Report(**found)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def all_of(
+    folder: Path, name: str, out: Path, variants: dict[str, int], due: datetime | None
+) -> dict[str, Report]:
+    """Grade a folder on all cores; each result is written as soon as it is there."""
+    found: dict[str, Report] = {}
+    waiting = {}
+    with ThreadPoolExecutor(max_workers=max(1, min(os.cpu_count() or 1, 8))) as pool:
+        for student, path in submissions(folder).items():
+            key = digest(path, student, name, variants.get(student), due)
+            place = out / "results" / f"{file_of(student)}.json"
+            if before := stored(place, key):
+                found[student] = before
+            else:
+                job = pool.submit(report, student, path, name, variants, due)
+                waiting[job] = student, place, key
+        with tqdm(total=len(found) + len(waiting), initial=len(found), unit="notebook", desc=name) as bar:
+            for job in as_completed(waiting):
+                student, place, key = waiting[job]
+                found[student] = job.result()
+                with aside(place) as new:
+                    text = json.dumps(asdict(found[student]) | {"digest": key}, indent=1, ensure_ascii=False)
+                    new.write_text(text, encoding="utf-8")
+                bar.update()
+    return dict(sorted(found.items()))
+
+
+def roster(path: Path | None, name: str) -> dict[str, int]:
+    """Numbers of variants by student, from the table that `make course` has written.
+
+    Raises:
+        ValueError: if the file has no such columns.
+    """
+    if path is None:
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return {row["student"]: int(row[name]) for row in csv.DictReader(file)}
+    except (OSError, KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} is no table with the columns student and {name}.") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Grade a folder; the exit status is 0 if all files could be graded or have a note that says why not."""
+    parser = argparse.ArgumentParser(prog="make grade", description=__doc__)
+    parser.add_argument(
+        "submissions", type=Path, help="a folder: student.ipynb, or a folder for each student"
+    )
+    parser.add_argument(
+        "--assignment", default="", help="such as 2_attention; as a rule the notebooks say it"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="where results are written; by default beside the submissions"
+    )
+    parser.add_argument("--due", help="date and time after which a file is late, such as 2027-01-31T18:00")
+    parser.add_argument("--roster", type=Path, help="the table variants.csv that make course has written")
+    given = parser.parse_args(arguments)
+    try:
+        if not given.submissions.is_dir():
+            raise ValueError(f"There is no folder {given.submissions}. Say make grade SUBMISSIONS=folder.")
+        due = datetime.fromisoformat(given.due).astimezone() if given.due else None
+        name = given.assignment or _said(submissions(given.submissions))
+        assignment = masters.load(name)
+        out = given.out or given.submissions.with_name(f"{given.submissions.name}-graded")
+        if sandbox.BWRAP is None:
+            print(NO_WALLS, file=sys.stderr)
+        reports = all_of(given.submissions, name, out, roster(given.roster, name), due)
+        write(reports, assignment, out)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    mean = sum(it.points for it in reports.values()) / len(reports)
+    print(
+        f"{len(reports)} graded, {mean:.1f} of {assignment.points:g} points on average: {out / 'grades.csv'}"
+    )
+    return 0
+
+
+NO_WALLS = (
+    "bubblewrap (bwrap) is not here or may not work, so notebooks run with limits on memory and time only: they could "
+    "read your files and the network. On Linux install the package bubblewrap, or grade in a container."
+)
+
+
+def _said(files: dict[str, Path]) -> str:
+    """The assignment that most of the notebooks say they belong to.
+
+    Raises:
+        ValueError: if none says so.
+    """
+    found: dict[str, int] = {}
+    for path in files.values():
+        with contextlib.suppress(ValueError):
+            said = read(path).metadata.get("largemodels", {})
+            name = said.get("assignment") if isinstance(said, dict) else None
+            if isinstance(name, str):
+                found[name] = found.get(name, 0) + 1
+    if not found:
+        raise ValueError(
+            "No notebook says which assignment it belongs to: add ASSIGNMENT=2_attention, for example."
+        )
+    return max(found, key=found.__getitem__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,10 +10,11 @@ observations says the hint. So each misconception is written down once, as the p
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,7 @@ class Part:
             process, so it must hold no right answer and import what it uses.
         cases: what is marked.
         data: makes the arguments of `drive` beside the namespace, from the number of the variant.
+        track: where an assignment leaves a choice, the track that the part belongs to; the better one counts.
         needs: earlier parts whose right solutions are put into the student's notebook for this part.
         seconds: how long `drive` may take.
     """
@@ -82,6 +84,7 @@ class Part:
     cases: Sequence[Case]
     data: Callable[[int], dict[str, Any]] = field(default=lambda variant: {})
     needs: Sequence[str] = ()
+    track: str = ""
     seconds: float = 20.0
 
     @property
@@ -133,6 +136,7 @@ class Answer:
         return "\n\n".join([*cls._own().values(), *lines])
 
     @classmethod
+    @functools.cache
     def _own(cls) -> dict[str, str]:
         """Sources of the functions and classes that the body of the class defines."""
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
@@ -172,6 +176,15 @@ class Verdict:
     out_of: float
     lines: tuple[str, ...]  # one a case, as the student reads it
     hint: str = ""
+    track: str = ""
+
+
+def total(marks: Iterable[tuple[str, float]]) -> float:
+    """All points of parts, given by track: those of no track, and of the others the best track's."""
+    tracks: dict[str, float] = {}
+    for track, points in marks:
+        tracks[track] = tracks.get(track, 0) + points
+    return tracks.pop("", 0) + max(tracks.values(), default=0)
 
 
 def judge(
@@ -208,7 +221,7 @@ def judge(
             if alike and _kind(problem) == _kind(error):
                 hint = text
                 break
-    return Verdict(part.name, part.title, points, part.points, lines, hint)
+    return Verdict(part.name, part.title, points, part.points, lines, hint, part.track)
 
 
 def _alike(case: Case, found: Mapping[str, Any], wrong: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

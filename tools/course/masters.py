@@ -23,10 +23,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools import notebooks
+from tools.course import judge
 from tools.course.judge import Part, Right, Wrong
+from tools.course.listing import FOLDER, names
 from tools.notebooks import ROOT
 
-FOLDER = Path("notebooks") / "assignments"
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 _SOLUTION = re.compile(rf"^([ \t]*){BEGIN}[^\n]*\n(.*?)^[ \t]*{END}[^\n]*(?:\n|$)", re.MULTILINE | re.DOTALL)
 
@@ -46,7 +47,7 @@ class Assignment:
     @property
     def points(self) -> float:
         """All points."""
-        return sum(part.points for part in self.parts)
+        return judge.total((part.track, part.points) for part in self.parts)
 
     def answers(self) -> dict[str, str]:
         """The sources of the solutions, by part: the cells whose metadata name it."""
@@ -66,11 +67,6 @@ class Assignment:
                     source = of_variant(cell.source, variant)
                     exec(compile(source, f"{self.name}/master.ipynb", "exec"), found)
         return found
-
-
-def names(root: Path = ROOT) -> list[str]:
-    """All assignments, in order."""
-    return sorted(path.parent.name for path in (root / FOLDER).glob("[0-9]*_*/master.ipynb"))
 
 
 @functools.cache
@@ -134,6 +130,11 @@ def without_solutions(source: str) -> str:
         lambda found: f'{found[1]}raise NotImplementedError("your code here")\n' if found[1] else "...\n",
         source,
     ).rstrip("\n")
+
+
+def solutions(source: str) -> list[str]:
+    """What stands between the marks in a cell."""
+    return [found[2] for found in _SOLUTION.finditer(source)]
 
 
 def for_students(assignment: Assignment, variant: int = 0) -> NotebookNode:

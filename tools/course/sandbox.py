@@ -23,10 +23,21 @@ from typing import Any
 from largemodels.paths import data_root, library_root
 from tools.course import worker
 
-BWRAP = shutil.which("bwrap")
+
+def _bubblewrap() -> str | None:
+    """Where bubblewrap is, if the system lets it work; some containers do not."""
+    path = shutil.which("bwrap")
+    if path is None:
+        return None
+    trial = [path, "--unshare-all", "--ro-bind", "/", "/", "true"]
+    return path if subprocess.run(trial, capture_output=True, check=False).returncode == 0 else None
+
+
+BWRAP = _bubblewrap()
 KIND = "sandbox" if BWRAP else "limits only"
 MEMORY = 6_000_000_000  # bytes of addresses; PyTorch alone takes about 3
 FILE_SIZE = 50_000_000
+PROCESSES = 64  # with threads; inside the sandbox they are counted apart from those of the user
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
 
 
@@ -48,7 +59,8 @@ class Sandbox:
         self._answers, answers = os.pipe()
         program = folder / ".worker.py"
         shutil.copyfile(worker.__file__, program)
-        arguments = [str(it) for it in (commands, answers, MEMORY, seconds, FILE_SIZE)]
+        limits = (MEMORY, seconds, FILE_SIZE, PROCESSES if BWRAP else 0)
+        arguments = [str(it) for it in (commands, answers, *limits)]
         python = [sys.executable, "-P", str(program), *arguments]
         self._process = subprocess.Popen(
             [*_walls(folder, readable), *python],

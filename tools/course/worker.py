@@ -142,10 +142,12 @@ class Worker:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
                 self.tell(part=request["part"], error=f"it took more than {request['seconds']:g} seconds")
-                return
+                status = 0
+                break
             time.sleep(0.005)
         if status:
             self.tell(part=request["part"], error="it ended the process")
+        self.tell(finished=request["part"])
 
     def child(self, request: dict[str, Any]) -> None:
         """Drive the student's functions; each answer is told as soon as it is there."""
@@ -169,6 +171,7 @@ class Worker:
 
     def serve(self) -> None:
         """Do what the grader says until it says no more."""
+        self.tell(ready=True)
         for line in self.commands:
             message = json.loads(line)
             if "cells" in message:
@@ -177,21 +180,22 @@ class Worker:
                 self.part(message)
 
 
-def limit(memory: int, seconds: int, file_size: int) -> None:
+def limit(memory: int, seconds: int, file_size: int, processes: int) -> None:
     """Limits by the operating system, which nothing in this process can raise again."""
     for what, most in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CPU, seconds),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_CORE, 0),
+        *([(resource.RLIMIT_NPROC, processes)] if processes else []),
     ):
         resource.setrlimit(what, (most, most))
 
 
 def main() -> None:
     """Serve the grader on the two pipes whose numbers are the first arguments."""
-    reading, writing, memory, seconds, file_size = map(int, sys.argv[1:])
-    limit(memory, seconds, file_size)
+    reading, writing, *limits = map(int, sys.argv[1:])
+    limit(*limits)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # what a notebook prints is nobody's verdict
         os.dup2(nowhere, stream)
