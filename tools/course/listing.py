@@ -45,13 +45,11 @@ def steps(root: Path = ROOT) -> dict[str, list[int]]:
 
 
 def table(root: Path = ROOT) -> str:
-    """The table of the page for teachers."""
-    if not names(root):
-        return "The assignments follow.\n"
+    """The table of the page for teachers: all assignments, with the chapters of this book or edition that lead there."""
     leading = steps(root)
     lines = []
-    for name in names(root):
-        number, title, points, time = stated(name, root)
+    for name in names():
+        number, title, points, time = stated(name)
         chapters = [
             f"[{unlinked(notebooks.title(notebooks.read(notebooks.path_of(it, root))))}](/notebooks/{it}.ipynb)"
             for it, numbers in leading.items()
