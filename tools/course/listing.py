@@ -45,7 +45,7 @@ def steps(root: Path = ROOT) -> dict[str, list[int]]:
 
 
 def table(root: Path = ROOT) -> str:
-    """The table of the page for teachers: all assignments, with the chapters of this book or edition that lead there."""
+    """The table of the page for teachers: assignments, with the chapters of this book or edition that lead there."""
     leading = steps(root)
     lines = []
     for name in names():
