@@ -129,7 +129,7 @@ class ConvolveByLoop(Right):
         for j, i in edges.T.tolist():
             near[i].add(j)
         rows = []
-        for i, of in enumerate(near):
+        for of in near:
             rows.append(sum(x[j] / math.sqrt(len(of) * len(near[j])) for j in of))
         return F.linear(torch.stack(rows), W.T, b)
 
