@@ -228,7 +228,7 @@ class LossByLoopInDouble(Right):
         return total / targets.numel()
 
     def bits_per_byte(nats, n_tokens, n_bytes):
-        return float(np.log2(np.exp(nats)) * n_tokens / n_bytes)
+        return math.log2(math.exp(nats)) * n_tokens / n_bytes
 
 
 class EvaluateAsDecorated(Right):
@@ -243,7 +243,7 @@ class EvaluateAsDecorated(Right):
             counts.append(len(y))
         if before:
             model.train()
-        return float(np.average(costs, weights=counts))
+        return sum(a * b for a, b in zip(costs, counts, strict=True)) / sum(counts)
 
 
 class EvaluateByInference(Right):
@@ -287,6 +287,8 @@ class StepsByLibrary(Right):
     part = "steps"
 
     def learning_rate(step, steps, peak, warm_up):
+        import numpy as np
+
         rising = np.interp(step + 1, [0, max(warm_up, 1)], [0, peak])
         turn = np.cos(np.pi * (step - warm_up) / (steps - 1 - warm_up))
         return float(rising if step < warm_up else peak * (0.55 + 0.45 * turn))

@@ -866,7 +866,10 @@ class TemperatureMultiplies(Wrong):
     )
 
     def next_probs(logits, temperature=1.0, top_k=None):
-        return next_probs(logits * temperature, 1.0, top_k)
+        logits = logits * temperature
+        if top_k is not None and top_k < len(logits):
+            logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], -math.inf)
+        return logits.softmax(dim=-1)
 
 
 class TemperatureOfProbabilities(Wrong):
@@ -877,7 +880,10 @@ class TemperatureOfProbabilities(Wrong):
     )
 
     def next_probs(logits, temperature=1.0, top_k=None):
-        return next_probs(logits, 1.0, top_k)
+        if top_k is not None and top_k < len(logits):
+            logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], -math.inf)
+        probs = logits.softmax(dim=-1) / temperature
+        return probs / probs.sum()
 
 
 class TopWithZeroLogits(Wrong):
