@@ -393,13 +393,11 @@ class IntervalOfCases(Wrong):
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
         chance = np.random.default_rng(seed)
         difference = np.asarray(model, float) - np.asarray(rival, float)
-        n_seeds, n = difference.shape
-        found = [
-            difference[chance.integers(n_seeds, size=n_seeds)][
-                :, chance.integers(n, size=n)
-            ].mean()
-            for _ in range(draws)
-        ]
+        rows = chance.integers(len(difference), size=(draws, len(difference)))
+        columns = chance.integers(difference.shape[1], size=(draws, difference.shape[1]))
+        found = np.take_along_axis(difference[rows].mean(axis=1), columns, axis=1).mean(
+            axis=1
+        )
         low, high = np.quantile(found, [0.025, 0.975])
         return difference.mean(), low, high
 
@@ -414,7 +412,7 @@ class IntervalOfSeeds(Wrong):
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
         chance = np.random.default_rng(seed)
         by_seed = (np.asarray(model, float) - np.asarray(rival, float)).mean(axis=1)
-        found = [chance.choice(by_seed, len(by_seed)).mean() for _ in range(draws)]
+        found = chance.choice(by_seed, (draws, len(by_seed))).mean(axis=1)
         low, high = np.quantile(found, [0.025, 0.975])
         return by_seed.mean(), low, high
 
@@ -450,13 +448,9 @@ class IntervalOfGroupMeans(Wrong):
         _, group = np.unique(groups, return_inverse=True)
         sizes = np.bincount(group)
         means = np.stack([np.bincount(group, row) / sizes for row in difference])
-        n_seeds, n = means.shape
-        found = [
-            means[chance.integers(n_seeds, size=n_seeds)][
-                :, chance.integers(n, size=n)
-            ].mean()
-            for _ in range(draws)
-        ]
+        rows = chance.integers(len(means), size=(draws, len(means)))
+        columns = chance.integers(means.shape[1], size=(draws, means.shape[1]))
+        found = np.take_along_axis(means[rows].mean(axis=1), columns, axis=1).mean(axis=1)
         low, high = np.quantile(found, [0.025, 0.975])
         return means.mean(), low, high
 
@@ -473,15 +467,10 @@ class IntervalOfNinety(Wrong):
         difference = np.asarray(model, float) - np.asarray(rival, float)
         _, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, row) for row in difference])
-        sizes = np.bincount(group)
-        n_seeds, n = sums.shape
-        found = []
-        for _ in range(draws):
-            rows, columns = (
-                chance.integers(n_seeds, size=n_seeds),
-                chance.integers(n, size=n),
-            )
-            found.append(sums[rows][:, columns].sum() / (n_seeds * sizes[columns].sum()))
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(sums.shape[1], size=(draws, sums.shape[1]))
+        above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
+        found = above / np.bincount(group)[columns].sum(axis=1)
         low, high = np.quantile(found, [0.05, 0.95])
         return difference.mean(), low, high
 
@@ -536,15 +525,10 @@ class IntervalOfNinetyNine(Wrong):
         difference = np.asarray(model, float) - np.asarray(rival, float)
         _, group = np.unique(groups, return_inverse=True)
         sums = np.stack([np.bincount(group, row) for row in difference])
-        sizes = np.bincount(group)
-        n_seeds, n = sums.shape
-        found = []
-        for _ in range(draws):
-            rows, columns = (
-                chance.integers(n_seeds, size=n_seeds),
-                chance.integers(n, size=n),
-            )
-            found.append(sums[rows][:, columns].sum() / (n_seeds * sizes[columns].sum()))
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(sums.shape[1], size=(draws, sums.shape[1]))
+        above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
+        found = above / np.bincount(group)[columns].sum(axis=1)
         low, high = np.quantile(found, [0.005, 0.995])
         return difference.mean(), low, high
 
