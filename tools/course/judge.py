@@ -123,11 +123,11 @@ class Answer:
         return {}
 
     @classmethod
-    def names(cls, variant: int) -> dict[str, Any]:
-        """Its functions, classes and values by name."""
-        own = {name: value for name, value in vars(cls).items() if name in cls._own()}
-        functions = {name: it.__func__ if isinstance(it, staticmethod) else it for name, it in own.items()}
-        return functions | cls.values(variant)
+    def names(cls, variant: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All names of a notebook after its cell was run; `given` are those of the master, its solutions among them."""
+        found = dict(given)
+        exec(compile(cls.cell(variant), cls.__name__, "exec"), found)
+        return found
 
     @classmethod
     def cell(cls, variant: int) -> str:
@@ -192,7 +192,7 @@ def judge(
     found: Mapping[str, Any],
     error: str,
     right: Mapping[str, Any],
-    catalogue: Mapping[str, tuple[Mapping[str, Any], str]],
+    catalogue: Callable[[], Mapping[str, tuple[Mapping[str, Any], str]]],
 ) -> Verdict:
     """Marks for what was observed of a submission.
 
@@ -201,7 +201,8 @@ def judge(
         found: observations of the submission.
         error: what ended the driver, empty if nothing did.
         right: observations of the right solution.
-        catalogue: for each hint the observations of the wrong solution that it belongs to, and its error.
+        catalogue: gives for each hint the observations of the wrong solution that it belongs to, and its error; it is
+            asked for only where points are lost.
     """
     holds = [case.holds(found, right) for case in part.cases]
     points = sum(case.points for case, right_ in zip(part.cases, holds, strict=True) if right_)
@@ -217,7 +218,7 @@ def judge(
         missing = [f"NameError: {name} is not defined" for name in part.asks]
         if _kind(fault) == "NotImplementedError" or fault in missing:
             hint = "This part is still to be written."
-        for text, (wrong, problem) in catalogue.items():
+        for text, (wrong, problem) in catalogue().items():
             alike = all(_alike(case, found, wrong, right) for case in part.cases)
             if alike and _kind(problem) == _kind(error):
                 hint = text

@@ -49,6 +49,10 @@ class Assignment:
         """All points."""
         return judge.total((part.track, part.points) for part in self.parts)
 
+    def part(self, name: str) -> Part:
+        """The part of a name."""
+        return next(part for part in self.parts if part.name == name)
+
     def answers(self) -> dict[str, str]:
         """The sources of the solutions, by part: the cells whose metadata name it."""
         return {

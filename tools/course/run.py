@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from typing import Any
 
@@ -126,23 +127,41 @@ def _drive(box: sandbox.Sandbox, part: Part, given: list[str], variant: int) -> 
     return (found if isinstance(found, dict) else {}), str(message.get("error", ""))[:300]
 
 
-@functools.lru_cache(maxsize=64)
-def expected(name: str, variant: int) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """For each part what the right solution shows, and the catalogue of what wrong ones show."""
+# Solutions of the book's own are driven in this process, one at a time, since they share its random state.
+_turn = threading.RLock()
+
+
+@functools.cache
+def _right(name: str, part: str, variant: int) -> dict[str, Any]:
+    """What the right solution of a part shows.
+
+    Raises:
+        ValueError: if it fails.
+    """
     assignment = masters.load(name)
-    right = assignment.names(variant)
-    found = {}
-    for part in assignment.parts:
-        shown, error = part.observe(right, variant)
-        if error:
-            raise ValueError(f"{name}: the master's solution of {part.name} fails. {error}")
-        known = {
-            wrong.hint: part.observe(right | wrong.names(variant), variant)
-            for wrong in assignment.wrong
-            if wrong.part == part.name and wrong.hint
-        }
-        found[part.name] = shown, known
-    return found
+    shown, error = assignment.part(part).observe(assignment.names(variant), variant)
+    if error:
+        raise ValueError(f"{name}: the master's solution of {part} fails. {error}")
+    return shown
+
+
+@functools.cache
+def _catalogue(name: str, part: str, variant: int) -> dict[str, tuple[dict[str, Any], str]]:
+    """What the wrong solutions of a part show, by their hints."""
+    assignment = masters.load(name)
+    given = assignment.names(variant)
+    return {
+        wrong.hint: assignment.part(part).observe(wrong.names(variant, given), variant)
+        for wrong in assignment.wrong
+        if wrong.part == part and wrong.hint
+    }
+
+
+def judged(assignment: Assignment, part: Part, found: dict[str, Any], error: str, variant: int) -> Verdict:
+    """The verdict on what was observed of a part."""
+    with _turn:
+        right = _right(assignment.name, part.name, variant)
+        return judge.judge(part, found, error, right, lambda: _catalogue(assignment.name, part.name, variant))
 
 
 def grade(
@@ -150,9 +169,8 @@ def grade(
 ) -> tuple[list[Verdict], list[str]]:
     """The verdicts of all parts of a notebook, and notes on its run."""
     found, notes = observe(assignment, programs(notebook), variant)
-    known = expected(assignment.name, variant)
     verdicts = []
     for part in assignment.parts:
         shown, error = found.get(part.name, ({}, "it was not run"))
-        verdicts.append(judge.judge(part, shown, error, *known[part.name]))
+        verdicts.append(judged(assignment, part, shown, error, variant))
     return verdicts, notes
