@@ -58,7 +58,7 @@ def submissions(folder: Path) -> dict[str, Path]:
         if files:
             found[inner.name] = max(files, key=lambda it: (it.stat().st_mtime, it.name))
     if not found:
-        raise ValueError(f"There is no notebook in {folder}.")
+        raise ValueError(f"There is no notebook in the folder{f' {folder}' if folder.name else ''}.")
     return found
 
 

@@ -13,6 +13,7 @@ import ast
 import functools
 import inspect
 import math
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import torch
 from tools.course import worker
 
 GENERAL = "No known mistake gives this. Work through a small example by hand and compare each step."
+UNWRITTEN = "This part is still to be written."
 _MISSING = object()
 
 
@@ -131,9 +133,9 @@ class Answer:
 
     @classmethod
     def cell(cls, variant: int) -> str:
-        """The same as a cell of a student's notebook."""
+        """Its program as a cell of a student's notebook, with the imports of its file."""
         lines = [f"{name} = {value!r}" for name, value in cls.values(variant).items()]
-        return "\n\n".join([*cls._own().values(), *lines])
+        return "\n\n".join([_imports(cls.__module__), *cls._own().values(), *lines])
 
     @classmethod
     @functools.cache
@@ -147,6 +149,15 @@ class Answer:
             for it in body.body
             if isinstance(it, kinds) and it.name not in vars(Answer)
         }
+
+
+@functools.cache
+def _imports(module: str) -> str:
+    """The imports of a module, without those of the grader."""
+    body = ast.parse(inspect.getsource(sys.modules[module])).body
+    kept = [it for it in body if isinstance(it, (ast.Import, ast.ImportFrom))]
+    lines = [ast.unparse(it) for it in kept if getattr(it, "module", None) not in ("__future__", "tools.course.judge")]
+    return "\n".join(lines)
 
 
 class Wrong(Answer):
@@ -217,7 +228,7 @@ def judge(
         hint = f"It stopped with an error. {fault}" if fault else GENERAL
         missing = [f"NameError: {name} is not defined" for name in part.asks]
         if _kind(fault) == "NotImplementedError" or fault in missing:
-            hint = "This part is still to be written."
+            return Verdict(part.name, part.title, points, part.points, lines, UNWRITTEN, part.track)
         for text, (wrong, problem) in catalogue().items():
             alike = all(_alike(case, found, wrong, right) for case in part.cases)
             if alike and _kind(problem) == _kind(error):

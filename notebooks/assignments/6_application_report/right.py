@@ -95,6 +95,7 @@ class SplitByRandom(Right):
     part = "split"
 
     def split_by_groups(groups, seed=0):
+
         sizes = Counter(groups)
         names = sorted(sizes)
         random.Random(seed).shuffle(names)
