@@ -1,6 +1,6 @@
 # `make` or `make help` lists the commands. After an interruption, run the same command again.
 .DEFAULT_GOAL := help
-.PHONY: help book check test verify execute chapter lab study bench format wheel lowest clean
+.PHONY: help book check test verify execute chapter lab study course grade bench format wheel lowest clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -68,6 +68,14 @@ study: $(VENV)/ready  ## run a chapter's study: make study NAME=05_project/pretr
 	@test -f "notebooks/$(NAME)_study.py" || { echo "There is no notebooks/$(NAME)_study.py. Studies: $$(cd notebooks && ls */*_study.py | sed 's/_study.py//' | tr '\n' ' ')"; exit 2; }
 	@$(BIN)/python -m tools.needs $(NAME)
 	@$(BIN)/python notebooks/$(NAME)_study.py
+
+course: $(VENV)/ready  ## write a course: notebooks without solutions, answer key, syllabus: make course [STUDENTS=list.txt] [OUT=course]
+	@$(BIN)/python -m tools.course.kit $(if $(STUDENTS),--students "$(STUDENTS)") $(if $(OUT),--out "$(OUT)")
+
+grade: $(VENV)/ready  ## grade a folder of notebooks: make grade SUBMISSIONS=folder [DUE=2027-01-31T18:00] [ROSTER=course/variants.csv]
+	@test -n "$(SUBMISSIONS)" || { echo "Name a folder: make grade SUBMISSIONS=folder"; exit 2; }
+	@$(BIN)/python -m tools.course.grade "$(SUBMISSIONS)" $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) \
+	  $(if $(OUT),--out "$(OUT)") $(if $(DUE),--due $(DUE)) $(if $(ROSTER),--roster "$(ROSTER)")
 
 bench: $(VENV)/all  ## measure speed against other implementations (minutes; not part of the tests)
 	@$(BIN)/python -m tests.benchmarks

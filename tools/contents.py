@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from largemodels.files import aside
 from tools import api_pages, cite, face, fields, gallery, notebooks
 from tools import pages as generated
+from tools.course import listing
 from tools.markdown import unlinked
 from tools.notebooks import ROOT
 
@@ -102,7 +103,15 @@ def pages(root: Path = ROOT) -> dict[str, str]:
         "parts/all": face.table_of_contents(chapters, files, by_part),
         "parts/order": face.order(chapters),
     }
-    return first_page | {"cite": cite.page(root), "parts/fields": fields.table(root)} | lists
+    return (
+        first_page
+        | {
+            "cite": cite.page(root),
+            "parts/fields": fields.table(root),
+            "parts/assignments": listing.table(root),
+        }
+        | lists
+    )
 
 
 def _picture_files(root: Path) -> dict[str, str]:

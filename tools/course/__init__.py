@@ -1,0 +1,1 @@
+"""Courses with this book: assignments that a machine grades, students' notebooks and a teacher's kit."""
