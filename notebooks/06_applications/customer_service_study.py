@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -29,21 +30,24 @@ from torch import Tensor
 import largemodels as lm
 from largemodels.data.faq import faq
 from largemodels.data.service import service_messages
-from largemodels.text.retrieval import BM25, words
+from largemodels.text.retrieval import words
 from largemodels.text.service import wanted
 
 FOLDS, SEEDS, K = 4, 5, 3
 FIELDS = ("title", "answer", "both", "title thrice")
-K1 = (0.2, 0.5, 0.9, 1.5, 2.5, 4.0)
+K1 = (0.2, 0.5, 0.9, 1.5, 2.5, 4.0, 8.0, 16.0, 32.0)
 B = (0.0, 0.25, 0.5, 0.75, 1.0)
-SHARES = tuple(n / 10 for n in range(1, 10))  # of BM25 in a joined score; 0 and 1 are the others
-COMMON = set(
-    "a an the of to in on at for and or but is are was were be it its this that i my me we our you "
-    "your do does did can could will would with from by as if so how what which who where when why "
-    "there here have has had not no any some just get got".split()
+SHARES = [
+    n / 10 for n in range(1, 10)
+]  # of counts in joined scores; 0 and 1 are the others
+COMMON = frozenset(
+    words(
+        "a an the of to in on at for and or but is are was were be it its this that i my me we our "
+        "you your do does did can could will would with from by as if so how what which who where "
+        "when why there here have has had not no any some just get got"
+    )
 )
 ENDING = re.compile(r"(?<=\w{3})(?:ies|ing|ed|es|s|y|e)$")
-CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 @functools.cache
@@ -103,12 +107,38 @@ CUTS: dict[str, dict[str, Callable[[str], list[str]]]] = {
 
 
 @functools.cache
+def counts(name: str, field: str, cut: str) -> tuple[Tensor, Tensor]:
+    """How often each word is in each message and in each section: (messages or sections, words)."""
+    zh = name != "BM25"
+    cutting = CUTS[name][cut]
+    theirs = [Counter(cutting(text)) for text in texts(field, zh)]
+    known = {word: n for n, word in enumerate(sorted({it for its in theirs for it in its}))}
+    queries = [Counter(cutting(text)) for text in (asked().zh if zh else asked().en)]
+    both = []
+    for rows in (queries, theirs):
+        table = torch.zeros(len(rows), len(known))
+        for n, its in enumerate(rows):
+            for word, often in its.items():
+                if word in known:
+                    table[n, known[word]] = often
+        both.append(table)
+    return both[0], both[1]
+
+
+def bm25(name: str, field: str, cut: str, k1: float, b: float) -> Tensor:
+    """BM25 as in the library, as one product of matrices: (messages, sections)."""
+    queries, theirs = counts(name, field, cut)
+    lengths, inside = theirs.sum(dim=1, keepdim=True), (theirs > 0).sum(dim=0)
+    rare = (1 + (len(theirs) - inside + 0.5) / (inside + 0.5)).log()
+    weights = rare * theirs / (theirs + k1 * (1 - b + b * lengths / lengths.mean()))
+    return queries @ weights.T
+
+
+@functools.cache
 def counted(name: str) -> dict[str, Tensor]:
     """BM25 with all settings: (messages, sections) each."""
-    zh = name != "BM25"
-    queries = list(asked().zh if zh else asked().en)
     return {
-        f"{field}, {cut}, {k1}, {b}": BM25(texts(field, zh), k1, b, CUTS[name][cut]).scores(queries)
+        f"{field}, {cut}, {k1}, {b}": bm25(name, field, cut, k1, b)
         for field, cut, k1, b in itertools.product(FIELDS, CUTS[name], K1, B)
     }
 
@@ -181,6 +211,34 @@ def meant(zh: bool, theirs_zh: bool) -> dict[str, Tensor]:
     return cosines(minilm().embed(list(asked().zh if zh else asked().en)), theirs_zh)
 
 
+@functools.cache
+def alone() -> dict[str, Tensor]:
+    """A text's vector is the mean of those that MiniLM gives its word pieces alone, by rarity."""
+    encoder = minilm()
+    start, end = encoder.tokenizer.encode("").ids
+    both, messages = texts("both", False), list(asked().en)
+
+    def pieces(text: str) -> list[int]:
+        return encoder.tokenizer.encode(text).ids[1:-1]
+
+    inside = Counter(it for text in both for it in set(pieces(text)))
+    known = sorted({it for text in both + messages for it in pieces(text)})
+    with torch.no_grad():
+        tokens = torch.tensor([[start, it, end] for it in known])
+        table = torch.cat([encoder(part, part > -1) for part in tokens.split(512)])
+    table = table - table.mean(dim=0)
+    rare = torch.tensor([float(np.log(1 + len(both) / (1 + inside[it]))) for it in known])
+    place = {it: n for n, it in enumerate(known)}
+
+    def embed(its: list[str]) -> Tensor:
+        rows = [torch.tensor([place[it] for it in pieces(text)]) for text in its]
+        made = torch.stack([(rare[row, None] * table[row]).sum(dim=0) for row in rows])
+        return torch.nn.functional.normalize(made, dim=1)
+
+    queries = embed(messages)
+    return {field: queries @ embed(texts(field, False)).T for field in FIELDS}
+
+
 def joined(one: Tensor, other: Tensor, share: float) -> Tensor:
     """Scores of a count, as shares of the highest, and cosines."""
     most = one.max(dim=1, keepdim=True).values.clamp(min=1e-9)
@@ -203,11 +261,23 @@ def clear() -> np.ndarray:
     return (asked().kind == "answerable").to_numpy()
 
 
+@functools.cache
+def fitting() -> tuple[Tensor, Tensor]:
+    """Which sections fit each message, and what one that fits counts: 1, or its share if vague."""
+    table = torch.zeros(len(asked()), len(sections()))
+    for n, rows in enumerate(asked().rows):
+        table[n, list(rows)] = 1
+    vague = torch.tensor((asked().kind == "vague").to_numpy())
+    return table, torch.where(vague, 1 / table.sum(dim=1).clamp(min=1), 1.0)
+
+
 def hits(scores: Tensor) -> np.ndarray:
-    """For each message, whether the first section is wanted and whether one of three is."""
-    top = scores.topk(K, dim=1).indices.tolist()
-    its = zip(top, asked().rows, asked().kind, strict=True)
-    return np.array([wanted(t, fits, kind == "vague") for t, fits, kind in its])
+    """For each message, the probability that the first section is wanted, and one of three."""
+    table, share = fitting()
+    found = table.gather(1, scores.topk(K, dim=1).indices)
+    return torch.stack(
+        [found[:, 0] * share, (found.sum(dim=1) * share).clamp(max=1)], dim=1
+    ).numpy()
 
 
 def chosen(options: dict[str, Tensor], rows: np.ndarray) -> str:
@@ -222,12 +292,14 @@ def features(parts: list[Tensor], ranked: Tensor, zh: bool) -> np.ndarray:
     top = ranked.topk(K + 1, dim=1)
     columns = [top.values[:, 0] - top.values[:, 1], top.values[:, 0] - top.values[:, K]]
     columns += [part.gather(1, top.indices[:, :1])[:, 0] for part in parts]
-    columns.append(torch.tensor([float(len(it)) for it in (asked().zh if zh else asked().en)]).log())
+    columns.append(
+        torch.tensor([float(len(it)) for it in (asked().zh if zh else asked().en)]).log()
+    )
     return torch.stack(columns, dim=1).numpy()
 
 
 def fitted(x: np.ndarray, share: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Probabilities for all messages, by a logistic regression on the rows; a target may be a share."""
+    """Probabilities for all messages, by a logistic regression on rows; targets are shares."""
     x2 = np.concatenate([x[rows], x[rows]])
     y = np.r_[np.ones(rows.sum()), np.zeros(rows.sum())]
     weight = np.r_[share[rows], 1 - share[rows]]
@@ -244,6 +316,7 @@ def parts_of(method: str) -> tuple[list[dict[str, Tensor]], bool]:
         "BM25": (lambda: counted("BM25"), False),
         "TF-IDF": (weighted, False),
         "MiniLM": (lambda: meant(False, False), False),
+        "word vectors": (alone, False),
         "BM25 zh": (lambda: counted("BM25 zh"), True),
         "BM25 zh without Latin": (lambda: counted("BM25 zh without Latin"), True),
         "BM25 zh Latin only": (lambda: counted("BM25 zh Latin only"), True),
@@ -276,9 +349,8 @@ def search(method: str, seed: int) -> dict[str, Any]:
         for row in np.flatnonzero(~rows):
             three[row], q1[row], q3[row] = top[row], first[row], max(first[row], among[row])
         settings.append("; ".join(best))
-    right = np.array(
-        [wanted(t, f, k == "vague") for t, f, k in zip(three, asked().rows, asked().kind, strict=True)]
-    )
+    its = zip(three, asked().rows, asked().kind, strict=True)
+    right = np.array([wanted(top, fits, kind == "vague") for top, fits, kind in its])
     at = 100 * right[clear()].mean(axis=0)
     return {
         "at_1": float(at[0]),
@@ -293,8 +365,10 @@ def search(method: str, seed: int) -> dict[str, Any]:
 METHODS = (
     "BM25",
     "TF-IDF",
+    "word vectors",
     "MiniLM",
     "BM25 + MiniLM",
+    "TF-IDF + MiniLM",
     "BM25 zh",
     "BM25 zh without Latin",
     "BM25 zh Latin only",
@@ -302,7 +376,7 @@ METHODS = (
     "MiniLM zh",
     "MiniLM zh to English",
     "student",
-    "BM25 zh + student",
+    "TF-IDF zh + student",
 )
 
 if __name__ == "__main__":

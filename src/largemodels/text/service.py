@@ -20,7 +20,9 @@ Floats = npt.NDArray[np.float64]
 class Costs:
     """What the outcomes cost, in the time of a person who answers one message; a right answer costs nothing."""
 
-    wrong: float = 3.0  # a wrong answer is shown: the customer is misled, and a person deals with it afterwards
+    wrong: float = (
+        3.0  # a wrong answer is shown: the customer is misled, and a person deals with it afterwards
+    )
     ask: float = 0.25  # the customer has to choose among a few sections
     person: float = 1.0  # a person answers
 
