@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/customer_service
 
-One thread, about 4 minutes, after customer_service_student. Each search is tuned and judged by
+One thread, about 4 minutes. Each search is tuned and judged by
 four-fold cross-fitting: three quarters of the messages choose its settings (the share of answerable
 messages whose section is first, then among three) and fit two logistic regressions, from the scores
 to the probabilities that the first section is wanted and that one of three is; the last quarter is
@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -31,7 +30,7 @@ import largemodels as lm
 from largemodels.data.faq import faq
 from largemodels.data.service import service_messages
 from largemodels.text.retrieval import words
-from largemodels.text.service import wanted
+from largemodels.text.service import Odds, evidence, wanted
 
 FOLDS, SEEDS, K = 4, 5, 3
 FIELDS = ("title", "answer", "both", "title thrice")
@@ -287,31 +286,20 @@ def chosen(options: dict[str, Tensor], rows: np.ndarray) -> str:
     return max(found, key=lambda name: (found[name][0], found[name][1]))
 
 
-def features(parts: list[Tensor], ranked: Tensor, zh: bool) -> np.ndarray:
-    """What the regression sees: scores of the first section, leads, and the message's length."""
-    top = ranked.topk(K + 1, dim=1)
-    columns = [top.values[:, 0] - top.values[:, 1], top.values[:, 0] - top.values[:, K]]
-    columns += [part.gather(1, top.indices[:, :1])[:, 0] for part in parts]
-    columns.append(
-        torch.tensor([float(len(it)) for it in (asked().zh if zh else asked().en)]).log()
-    )
-    return torch.stack(columns, dim=1).numpy()
-
-
-def fitted(x: np.ndarray, share: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Probabilities for all messages, by a logistic regression on rows; targets are shares."""
-    x2 = np.concatenate([x[rows], x[rows]])
-    y = np.r_[np.ones(rows.sum()), np.zeros(rows.sum())]
+def fitted(seen: Tensor, share: np.ndarray, rows: np.ndarray) -> Odds:
+    """A logistic regression on some rows; a target may be a share."""
+    x = np.concatenate([seen[rows].numpy()] * 2)
+    y = np.repeat([1, 0], rows.sum())
     weight = np.r_[share[rows], 1 - share[rows]]
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0))
-    model.fit(x2, y, logisticregression__sample_weight=weight)
-    return model.predict_proba(x)[:, 1]
+    scaler = StandardScaler().fit(x)
+    model = LogisticRegression(C=1.0).fit(scaler.transform(x), y, sample_weight=weight)
+    weights = model.coef_[0] / scaler.scale_
+    bias = model.intercept_[0] - (weights * scaler.mean_).sum()
+    return Odds(float(bias), tuple(weights.tolist()))
 
 
 def parts_of(method: str) -> tuple[list[dict[str, Tensor]], bool]:
     """The searches that a method joins, and whether it reads Chinese."""
-    import customer_service_student_study as student
-
     simple: dict[str, tuple[Callable[[], dict[str, Tensor]], bool]] = {
         "BM25": (lambda: counted("BM25"), False),
         "TF-IDF": (weighted, False),
@@ -323,15 +311,18 @@ def parts_of(method: str) -> tuple[list[dict[str, Tensor]], bool]:
         "TF-IDF zh": (lambda: weighted(True), True),
         "MiniLM zh": (lambda: meant(True, True), True),
         "MiniLM zh to English": (lambda: meant(True, False), True),
-        "student": (lambda: cosines(student.embed(list(asked().zh)), False), True),
     }
     names = method.split(" + ")
     return [simple[name][0]() for name in names], simple[names[0]][1]
 
 
 def search(method: str, seed: int) -> dict[str, Any]:
-    """A search, cross-fitted: its sections and probabilities for each message."""
-    options, zh = parts_of(method)
+    """A search, cross-fitted."""
+    return crossed(*parts_of(method), seed)
+
+
+def crossed(options: list[dict[str, Tensor]], zh: bool, seed: int) -> dict[str, Any]:
+    """Searches with all their settings, cross-fitted: sections and probabilities for each message."""
     settings, dealt, n = [], folds(seed), len(asked())
     three, q1, q3 = [[0]] * n, np.zeros(n), np.zeros(n)
     for fold in range(FOLDS):
@@ -343,11 +334,16 @@ def search(method: str, seed: int) -> dict[str, Any]:
             mixed = {str(s): joined(*parts, s) for s in SHARES}
             best.append(chosen(mixed, rows))
             scores = mixed[best[-1]]
-        x, right = features(parts, scores, zh), hits(scores)
-        first, among = (fitted(x, right[:, column], rows) for column in (0, 1))
+        seen = evidence(scores, [len(it) for it in (asked().zh if zh else asked().en)], K)
+        right = hits(scores)
+        first, among = (fitted(seen, right[:, column], rows)(seen) for column in (0, 1))
         top = scores.topk(K, dim=1).indices.tolist()
         for row in np.flatnonzero(~rows):
-            three[row], q1[row], q3[row] = top[row], first[row], max(first[row], among[row])
+            three[row], q1[row], q3[row] = (
+                top[row],
+                float(first[row]),
+                float(max(first[row], among[row])),
+            )
         settings.append("; ".join(best))
     its = zip(three, asked().rows, asked().kind, strict=True)
     right = np.array([wanted(top, fits, kind == "vague") for top, fits, kind in its])
@@ -375,8 +371,6 @@ METHODS = (
     "TF-IDF zh",
     "MiniLM zh",
     "MiniLM zh to English",
-    "student",
-    "TF-IDF zh + student",
 )
 
 if __name__ == "__main__":
