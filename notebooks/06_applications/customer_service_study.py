@@ -218,7 +218,9 @@ def alone() -> dict[str, Tensor]:
     both, messages = texts("both", False), list(asked().en)
 
     def pieces(text: str) -> list[int]:
-        return encoder.tokenizer.encode(text).ids[1:-1]
+        its = text.split()  # in parts: the tokenizer cuts long texts
+        parts = [" ".join(its[n : n + 60]) for n in range(0, len(its), 60)]
+        return [it for part in parts for it in encoder.tokenizer.encode(part).ids[1:-1]]
 
     inside = Counter(it for text in both for it in set(pieces(text)))
     known = sorted({it for text in both + messages for it in pieces(text)})
@@ -322,7 +324,7 @@ def search(method: str, seed: int) -> dict[str, Any]:
 
 
 def crossed(options: list[dict[str, Tensor]], zh: bool, seed: int) -> dict[str, Any]:
-    """Searches with all their settings, cross-fitted: sections and probabilities for each message."""
+    """Searches with all their settings, cross-fitted: sections and probabilities by message."""
     settings, dealt, n = [], folds(seed), len(asked())
     three, q1, q3 = [[0]] * n, np.zeros(n), np.zeros(n)
     for fold in range(FOLDS):
