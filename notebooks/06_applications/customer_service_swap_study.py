@@ -39,7 +39,7 @@ WEIGHTS = (
 
 @functools.cache
 def judged() -> dict[str, Tensor]:
-    """SmolLM2 on MiniLM's three sections, (messages, sections) each; what it did not see is lowest."""
+    """SmolLM2 on MiniLM's three sections, (messages, sections); what it did not see is lowest."""
     found = lm.studies.load("06_applications/customer_service_model")
     found = found[found.yes.notna()].sort_values("start")
     made = {}
@@ -63,7 +63,7 @@ def options(name: str) -> dict[str, Tensor]:
 
 
 def seen(judge: str, scores: dict[str, Tensor], top: Tensor) -> Tensor:
-    """The evidence: of searches, and SmolLM2's log-odds for the first section and the best of three."""
+    """The evidence: of searches, and SmolLM2's for the first section and the best of three."""
     lengths = [len(it) for it in base.asked().en]
     columns = [torch.zeros(len(lengths), 1)]
     for name in judge.split(" and "):
