@@ -9,17 +9,23 @@ cannot make it say anything else. It is served like the app's pages (:mod:`.page
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from torch import Tensor
 
+from ..data.checks import DataError
 from ..data.faq import faq
+from ..pretrained.bert import load_minilm
+from ..text.chinese import cutter
+from ..text.retrieval import BM25
 from ..text.service import Assistant, Costs, Odds, language_of
 from ..training.interrupts import deferred_interrupts
 from .pages import gradio, serving_page
@@ -48,7 +54,24 @@ WORDS = {
         "source": "出处：Debian FAQ，小节",
     },
 }
+CHINESE: dict[str, Any] = {"k1": 4.0, "b": 1.0, "cut": cutter((1,))}  # chosen by the chapter's study
 Search = Callable[[str], Tensor]
+
+
+def searches(sections: pd.DataFrame) -> dict[str, Search]:
+    """The searches of the assistant: MiniLM for English messages, counted characters for Chinese ones.
+
+    Args:
+        sections: of :func:`largemodels.data.faq.faq`.
+    """
+    minilm = load_minilm()
+    vectors = minilm.embed(list(sections.question + " " + sections.answer))
+    chinese = (sections.question_zh + " ") * 3 + sections.answer_zh  # a title counts three times
+    counted = BM25(list(chinese), **CHINESE)
+    return {
+        "en": lambda message: (minilm.embed([message]) @ vectors.T)[0],
+        "zh": lambda message: counted.scores([message])[0],
+    }
 
 
 def save(folder: Path | str, odds: Mapping[str, tuple[Odds, Odds]], costs: Costs) -> Path:
@@ -191,3 +214,32 @@ def page(desk: Desk) -> Blocks:
 def serving(desk: Desk, host: str = "127.0.0.1", port: int | None = None) -> AbstractContextManager[str]:
     """Serve the page until the block ends; yields its address. See :func:`.pages.serving`."""
     return serving_page(lambda reads: page(desk), (1, 1), 1, host, port)
+
+
+def main() -> None:
+    """Serve the page until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m largemodels.app.desk", description="A help desk.")
+    parser.add_argument("folder", nargs="?", default="runs/customer_service", help="written by the chapter")
+    parser.add_argument("--host", default="127.0.0.1", help="by default, this computer alone can connect")
+    parser.add_argument("--port", type=int, help="by default, the first free one from 7860")
+    asked = parser.parse_args()
+    try:
+        gradio()
+        sections = faq()
+        desk = desk_for(load(asked.folder, searches(sections)), sections)
+        with deferred_interrupts() as stopped, serving(desk, asked.host, asked.port) as address:
+            print(f"The help desk is at {address} Press Ctrl-C to stop it.", flush=True)
+            stopped.wait()
+    except (AppError, DataError, ValueError) as error:
+        sys.exit(str(error))
+
+
+def desk_for(assistant: Assistant, sections: pd.DataFrame) -> Desk:
+    """A desk that shows the sections of the FAQ."""
+    titles = {"en": list(sections.question), "zh": list(sections.question_zh)}
+    answers = {"en": list(sections.answer), "zh": list(sections.answer_zh)}
+    return Desk(assistant, titles, answers, list(sections.key))
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,13 @@ def test_the_costs_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("first", "among", "outcome"),
-    [(0.95, 0.96, "answer"), (0.6, 0.9, "ask"), (0.0, 0.24, "person"), (0.0, 0.26, "ask"), (1.0, 1.0, "answer")],
+    [
+        (0.95, 0.96, "answer"),
+        (0.6, 0.9, "ask"),
+        (0.0, 0.24, "person"),
+        (0.0, 0.26, "ask"),
+        (1.0, 1.0, "answer"),
+    ],
 )
 def test_the_cheapest_outcome(first: float, among: float, outcome: str) -> None:
     assert OUTCOMES[int(Costs().choose(first, among))] == outcome
