@@ -54,7 +54,7 @@ WORDS = {
         "source": "出处：Debian FAQ，小节",
     },
 }
-CHINESE: dict[str, Any] = {"k1": 4.0, "b": 1.0, "cut": cutter((1,))}  # chosen by the chapter's study
+CHINESE: dict[str, Any] = {"k1": 32.0, "b": 0.5, "cut": cutter((1, 2))}  # chosen by the chapter's study
 Search = Callable[[str], Tensor]
 
 
