@@ -278,6 +278,28 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
         ValueError: if there is no such port.
         AppError: if Gradio is missing, or the app cannot listen there.
     """
+    build = functools.partial(page, writer)
+    with serving_page(build, _N_VALUES, writer.config.at_once, host, port) as address:
+        yield address
+
+
+@contextmanager
+def serving_page(
+    build: Callable[[Callable[[str | None], bool]], Blocks],
+    n_values: tuple[int, ...],
+    at_once: int = 1,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+) -> Iterator[str]:
+    """Serve any page made with Gradio as :func:`serving` serves the app's; yields its address.
+
+    Args:
+        build: makes the page; its argument says whether somebody reads the results of a session.
+        n_values: see :class:`.server.Guard`.
+        at_once: requests served at the same time, which share the threads.
+        host: see :func:`serving`.
+        port: see :func:`serving`.
+    """
     gr = gradio()
     from fastapi import FastAPI
 
@@ -293,12 +315,10 @@ def serving(writer: Writer, host: str = "127.0.0.1", port: int | None = None) ->
     # Simultaneous requests share the cores; more threads than cores would wait for each other.
     threads = torch.get_num_threads()
     with closing(listen(host, port)) as listening:
-        guard = Guard(
-            FastAPI(openapi_url=None), host, everywhere=is_everywhere(listening), n_values=_N_VALUES
-        )
-        blocks = page(writer, guard.reads)
+        guard = Guard(FastAPI(openapi_url=None), host, everywhere=is_everywhere(listening), n_values=n_values)
+        blocks = build(guard.reads)
         gr.mount_gradio_app(guard.app, blocks, path="/", **looks, **dict.fromkeys(parts, False))
-        torch.set_num_threads(max(1, threads // writer.config.at_once))
+        torch.set_num_threads(max(1, threads // at_once))
         try:
             with running(guard, listening):
                 yield address_of(listening, host)
