@@ -156,7 +156,11 @@ def _imports(module: str) -> str:
     """The imports of a module, without those of the grader."""
     body = ast.parse(inspect.getsource(sys.modules[module])).body
     kept = [it for it in body if isinstance(it, (ast.Import, ast.ImportFrom))]
-    lines = [ast.unparse(it) for it in kept if getattr(it, "module", None) not in ("__future__", "tools.course.judge")]
+    lines = [
+        ast.unparse(it)
+        for it in kept
+        if getattr(it, "module", None) not in ("__future__", "tools.course.judge")
+    ]
     return "\n".join(lines)
 
 
