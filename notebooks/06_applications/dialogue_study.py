@@ -48,7 +48,7 @@ Pair = tuple[str, str]
 @functools.cache
 def base() -> tuple[lm.GPT, lm.ByteBPE]:
     """The base model and its tokenizer, from the study that trained it."""
-    stored = lm.studies.rows("06_applications/dialogue_base").iloc[0]
+    stored = lm.studies.load("06_applications/dialogue_base").iloc[0]
     kept = lm.studies.weights("06_applications/dialogue_base", "gpt")
     gpt = lm.GPT(lm.GPTConfig(**kept.config))
     gpt.load_state_dict(kept.state)
