@@ -219,7 +219,7 @@ def points() -> Tensor:
 def best_of(by: Tensor, of: Tensor, n: int) -> Tensor:
     """Expected value of the best of n answers drawn from the pool: ``(questions,)``.
 
-    They are drawn without replacement. The answer in place i by ``by`` is the best of n if the others
+    They are drawn without replacement. The answer in place i is the best of n if the others
     come after it (Nakano et al., 2021, https://arxiv.org/abs/2112.09332).
     """
     order = by.argsort(dim=1, descending=True, stable=True)
