@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/dialogue_base
 
-One thread, about 40 minutes. An interrupted study goes on where it stopped, even within the run.
+One thread, about 20 minutes where the processor multiplies in bfloat16. An interrupted study goes on where it stopped, even within the run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ N_TEXT = 2046
 USER, ASSISTANT = 2046, 2047
 SIZES = dict(vocab_size=2048, context_length=128, n_layer=4, n_head=4, d_model=144)
 # The rates of "Pretraining a GPT" for its modern GPT, for a width between its two.
-RECIPE = dict(steps=2_400, learning_rate=5e-3, matrix_learning_rate=0.01, seed=0)
+RECIPE = dict(steps=2_000, learning_rate=5e-3, matrix_learning_rate=0.01, seed=0)
 BATCH_SIZE = 32
 N_PART = 40_000  # characters of each kind of validation text for the curve
 CHECKPOINT = Path(__file__).resolve().parents[2] / "_build" / "dialogue_base"
@@ -78,7 +78,7 @@ def base(
 
     recipe = lm.TrainingConfig(
         steps=steps, learning_rate=learning_rate, matrix_learning_rate=matrix_learning_rate,
-        optimizer="muon", warmup_steps=steps // 20, evaluate_every=400, save_every=50,
+        optimizer="muon", warmup_steps=steps // 20, precision="bf16", evaluate_every=400, save_every=50,
     )  # fmt: skip
     windows = partial(lm.batches, tokens, BATCH_SIZE, gpt.context_length, seed)
     history = lm.train(gpt, windows, recipe, evaluate, checkpoint=CHECKPOINT)

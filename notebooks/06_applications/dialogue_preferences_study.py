@@ -42,7 +42,7 @@ from largemodels.objectives.preferences import (
     dpo_loss,
 )
 
-N_DRAWN = 4  # answers to each training question, compared two by two
+N_DRAWN = 2  # answers to each training question, compared two by two
 N_POOL = 128  # answers to each test question, the best of which is taken
 NUMBERS = [2**k for k in range(8)]  # of answers among which the best is taken
 BETAS = (0.03, 0.1, 0.3)
@@ -151,6 +151,7 @@ def recipe(n: int, learning_rate: float) -> lm.TrainingConfig:
         learning_rate=learning_rate,
         warmup_steps=steps // 10,
         weight_decay=0.0,
+        precision="bf16",
         evaluate_every=steps,
     )
 
