@@ -2,7 +2,8 @@
 
     make study NAME=06_applications/dialogue_base
 
-One thread, about 20 minutes where the processor multiplies in bfloat16. An interrupted study goes on where it stopped, even within the run.
+One thread, about 20 minutes where the processor multiplies in bfloat16. An interrupted study goes
+on where it stopped, even within the run.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def base(
 
     recipe = lm.TrainingConfig(
         steps=steps, learning_rate=learning_rate, matrix_learning_rate=matrix_learning_rate,
-        optimizer="muon", warmup_steps=steps // 20, precision="bf16", evaluate_every=400, save_every=50,
+        optimizer="muon", precision="bf16", warmup_steps=steps // 20, evaluate_every=400,
+        save_every=50,
     )  # fmt: skip
     windows = partial(lm.batches, tokens, BATCH_SIZE, gpt.context_length, seed)
     history = lm.train(gpt, windows, recipe, evaluate, checkpoint=CHECKPOINT)
