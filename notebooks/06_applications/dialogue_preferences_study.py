@@ -47,7 +47,7 @@ N_POOL = 128  # answers to each test question, the best of which is taken
 NUMBERS = [2**k for k in range(8)]  # of answers among which the best is taken
 BETAS = (0.03, 0.1, 0.3)
 LADDER = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3]
-EPOCHS = 2
+EPOCHS = 1
 SEEDS = range(3)
 Tokens = list[int]
 
@@ -151,7 +151,6 @@ def recipe(n: int, learning_rate: float) -> lm.TrainingConfig:
         learning_rate=learning_rate,
         warmup_steps=steps // 10,
         weight_decay=0.0,
-        precision="bf16",
         evaluate_every=steps,
     )
 
