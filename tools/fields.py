@@ -58,10 +58,16 @@ def table(root: Path = ROOT) -> str:
     found = rows(root)
     if not found:
         return "The table follows with the first chapters.\n"
-    lines = [
-        "| field | task | method before | large model | gain, 95 % interval | an answer takes | verdict |",
-        "|---|---|---|---|---|---|---|",
+    heads = [
+        "field",
+        "task",
+        "method before",
+        "large model",
+        "gain, 95 % interval",
+        "an answer takes",
+        "verdict",
     ]
+    lines = []
     for row in found:
         title = unlinked(notebooks.title(notebooks.read(notebooks.path_of(row["chapter"], root))))
         decimals = _decimals(row["high"] - row["low"])
@@ -75,8 +81,8 @@ def table(root: Path = ROOT) -> str:
             f"{_rounded(row['cost'])} times as long",
             verdict(row["low"], row["high"]),
         ]
-        lines.append(f"| {' | '.join(pages.in_cell(cell) for cell in cells)} |")
-    return "\n".join(lines) + "\n"
+        lines.append([pages.in_cell(cell) for cell in cells])
+    return pages.table(heads, lines) + "\n"
 
 
 def _decimals(width: float) -> int:

@@ -36,17 +36,24 @@ var Scorer = {
     return pattern;
   }
 
-  // The paragraph of a result: the first place with most words of the query close to each other, in prose if it can be.
+  // The paragraph of a result: the place with most words of the query close to each other, in prose if it can be. Of
+  // several such places, the first with the word that the page has least often, which says most about it.
   function excerpt(sections, anchor, pattern) {
     const own = anchor ? sections.filter(([id]) => id === anchor) : sections;
     const parts = [...own.map(([, prose]) => prose), ...own.map(([, , code]) => code)];
-    let best = { text: parts.find((text) => text) || "", at: 0, found: 0 };
+    let best = { text: parts.find((text) => text) || "", at: 0, found: 0, rarest: Infinity };
+    const often = {};
     for (const text of parts) {
+      for (const [, word] of text.matchAll(pattern)) often[word.toLowerCase()] = (often[word.toLowerCase()] || 0) + 1;
+    }
+    for (const [part, text] of parts.entries()) {
       const places = [...text.matchAll(pattern)].map((match) => [match.index, match[1].toLowerCase()]);
       for (const [at] of places) {
         const near = places.filter(([other]) => other >= at && other < at + EXCERPT / 2);
-        const found = new Set(near.map(([, word]) => word)).size;
-        if (found > best.found) best = { text, at, found };
+        const words = new Set(near.map(([, word]) => word));
+        const rarest = Math.min(...[...words].map((word) => often[word]));
+        const rarer = words.size === best.found && rarest < best.rarest && part < own.length;
+        if (words.size > best.found || rarer) best = { text, at, found: words.size, rarest };
       }
     }
     if (!best.text) return null;

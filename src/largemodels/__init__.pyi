@@ -14,15 +14,20 @@ from .book.claims import claim as claim
 from .book.costs import answer_costs as answer_costs
 from .book.start import start as start
 from .data.batches import batches as batches
+from .data.brazilian import brazilian_messages as brazilian_messages
+from .data.brazilian import handbook_sentences as handbook_sentences
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
+from .data.news import news as news
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
+from .data.ratings import rated_sentences as rated_sentences
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles
+from .data.vader import vader as vader
 from .models.alexnet import AlexNet as AlexNet
 from .models.alexnet import AlexNetConfig as AlexNetConfig
 from .models.attention import Attention as Attention
@@ -46,6 +51,8 @@ from .models.graph import GraphNetwork as GraphNetwork
 from .models.graph import GraphNetworkConfig as GraphNetworkConfig
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
+from .models.marian import Marian as Marian
+from .models.marian import MarianConfig as MarianConfig
 from .models.mlp import MLP as MLP
 from .models.mlp import MLPConfig as MLPConfig
 from .models.ngram import NGram as NGram
@@ -72,6 +79,7 @@ from .objectives.frechet import frechet_distance as frechet_distance
 from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
+from .pretrained.marian import load_marian as load_marian
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search

@@ -54,10 +54,35 @@ def test_a_row_shows_its_claims(claimed: Path) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
-    [(0.1, 3, "gains"), (-2, 0.1, "no difference found"), (-2, -0.1, "loses"), (0, 1, "no difference found")],
+    [
+        (0.1, 3, "gains"),
+        (-2, 0.1, "no difference found"),
+        (-2, -0.1, "loses"),
+        (0, 1, "no difference found"),
+        (-1, 0, "no difference found"),
+    ],
 )
 def test_the_verdict_follows_from_the_interval(low: float, high: float, said: str) -> None:
     assert fields.verdict(low, high) == said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-6, 4, "+3 points (−6 to +4)"),
+        (2.5, 4, "+3.3 points (+2.5 to +4.0)"),
+        (3.2, 3.35, "+3.26 points (+3.20 to +3.35)"),
+        (3.26, 3.27, "+3.261 points (+3.260 to +3.270)"),
+    ],
+)
+def test_the_width_decides_on_decimals(low: float, high: float, said: str, claimed: Path) -> None:
+    path = records.path("05_project/small", claimed)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    for claim in record["claims"]:
+        claim["value"] = {"at least": low, "at most": high, "times": 0.034}.get(claim["name"], claim["value"])
+    path.write_text(json.dumps(record), encoding="utf-8")
+    line = fields.table(claimed).splitlines()[-1]
+    assert f"| {said} | 0.03 times as long |" in line
 
 
 @pytest.mark.parametrize(

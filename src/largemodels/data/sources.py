@@ -239,9 +239,11 @@ def _sdist(name: str, entry: dict[str, Any], place: Path, unchecked: bool) -> Pa
 
 def _index() -> str:
     """The address of the package index that pip uses."""
+    if named := os.environ.get("PIP_INDEX_URL"):
+        return named.rstrip("/")
     pip = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
     configured = subprocess.run(pip, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    return (os.environ.get("PIP_INDEX_URL") or configured.stdout.strip() or INDEX).rstrip("/")
+    return (configured.stdout.strip() or INDEX).rstrip("/")
 
 
 _CLIENTS = {"npm": _npm, "debian": _apt, "sdist": _sdist}

