@@ -1,0 +1,222 @@
+"""Study of the chapter "Dialogue": causes taken away, and a judge who rewards what is said.
+
+    make study NAME=06_applications/dialogue_checks
+
+One thread, about 5 minutes. An interrupted study goes on where it stopped.
+
+Three questions: what does fine-tuning teach when the answers are dealt out to other questions;
+does it teach the facts that it is shown, and others; and what does DPO teach when each question's
+own answer is preferred to another question's?
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from dialogue_preferences_study import recipe, shuffled, start
+from dialogue_study import (
+    BATCH_SIZE,
+    CHOOSING_SEED,
+    Pair,
+    answered,
+    base,
+    batch,
+    copy_of,
+    found_among,
+    log_probs,
+    pairs_of,
+    prompt,
+    table,
+    text_of,
+    tuned,
+    write,
+)
+from torch import Tensor
+
+import largemodels as lm
+from largemodels.book.studies import Study, best_inside
+from largemodels.data.dialogues import words
+from largemodels.objectives.preferences import answer_log_probs, dpo_loss
+
+SEEDS = range(3)
+EPOCHS = [0, 1, 2, 4, 8, 12]  # after which the facts are asked for
+LADDER = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3]
+BETA = 0.1
+
+
+def recipe_of_tuning() -> tuple[float, int]:
+    """The rate and number of epochs that the study of fine-tuning chose, with the mask."""
+    rows = lm.studies.load("06_applications/dialogue")
+    trials = rows[rows.validation_losses.notna() & (rows.masked == True)]  # noqa: E712
+    best = min(trials.itertuples(), key=lambda row: min(row.validation_losses))
+    return best.learning_rate, int(np.argmin(best.validation_losses))
+
+
+def dealt(pairs: list[Pair], seed: int) -> list[Pair]:
+    """The same questions and answers, each answer at another question."""
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    return [
+        (pairs[i][0], pairs[j][1]) for i, j in zip(order, np.roll(order, 1), strict=True)
+    ]
+
+
+@torch.no_grad()
+def measure(model: lm.GPT, seed: int) -> dict[str, Any]:
+    """Form and content on the test part, as in the study of fine-tuning."""
+    pairs = pairs_of("test")
+    n_bytes = sum(len(answer.encode()) for _, answer in pairs)
+    far = len(pairs) // 2
+    others = [(pairs[i - far][0], answer) for i, (_, answer) in enumerate(pairs)]
+    found = log_probs(model, pairs)
+    tokens = write(model, [prompt(question) for question, _ in pairs], seed)
+    end = base()[1].end_of_text
+    return {
+        "answer_bits": -found.sum().item() / math.log(2) / n_bytes,
+        "question_helps": ((found - log_probs(model, others)) / math.log(2)).tolist(),
+        "found": found_among(model, "test"),
+        "ends": float(np.mean([end in some for some in tokens])),
+        "n_words": [len(text_of(some).split()) for some in tokens],
+    }
+
+
+def mismatched(seed: int) -> dict[str, Any]:
+    """Fine-tuned on pairs whose answers belong to other questions."""
+    rate, epochs = recipe_of_tuning()
+    model, _ = tuned(dealt(pairs_of("train"), seed), True, rate, epochs, seed)
+    return {"condition": "dealt"} | measure(model, seed)
+
+
+def trivia(part: str) -> list[Pair]:
+    """Questions on trivia of one part."""
+    some = table()[(table().part == part) & (table().topic == "trivia")]
+    return list(zip(some.question, some.answer, strict=True))
+
+
+def rote(learning_rate: float, seed: int) -> dict[str, Any]:
+    """The likeliest replies to trivia that were in training, and to others, by epoch."""
+    model = copy_of(base()[0])
+    encoded = [
+        (prompt(question), answered(answer)) for question, answer in pairs_of("train")
+    ]
+    steps = math.ceil(len(encoded) / BATCH_SIZE)
+    epochs = iter(range(EPOCHS[-1] + 1))  # lm.train evaluates before the first step, too
+
+    @torch.no_grad()
+    def evaluate() -> dict[str, float]:
+        shares = {"train": math.nan, "test": math.nan}
+        if next(epochs) not in EPOCHS:
+            return shares
+        for part in shares:
+            asked = trivia(part)
+            replies = write(model, [prompt(question) for question, _ in asked], seed, 0.0)
+            hits = [
+                f" {words(answer)} " in f" {words(text_of(reply))} "
+                for (_, answer), reply in zip(asked, replies, strict=True)
+            ]
+            shares[part] = float(np.mean(hits))
+        return shares
+
+    batches = [
+        batch([encoded[i] for i in rows])
+        for rows in shuffled(len(encoded), EPOCHS[-1], seed)
+    ]
+    settings = lm.TrainingConfig(
+        steps=EPOCHS[-1] * steps, learning_rate=learning_rate, warmup_steps=steps // 2,
+        final_fraction=1.0, precision="bf16", evaluate_every=steps,
+    )  # fmt: skip
+    history = lm.train(model.train(), batches, settings, evaluate)
+    return {"epochs": EPOCHS} | {
+        f"{part}_told": [history[part].tolist()[epoch] for epoch in EPOCHS]
+        for part in ("train", "test")
+    }
+
+
+Choice = tuple[str, list[int], list[int]]  # a question, its own answer, another's
+
+
+@functools.cache
+def choices(part: str) -> list[Choice]:
+    """Each question with its own answer, preferred to one that belongs to another question."""
+    pairs = pairs_of(part)
+    generator, found = np.random.default_rng(0), []
+    for question, answer in pairs:
+        own = {words(other) for asked, other in pairs if words(asked) == words(question)}
+        while words(other := pairs[generator.integers(len(pairs))][1]) in own:
+            pass
+        found.append((question, answered(answer), answered(other)))
+    return found
+
+
+def rows_of(some: list[Choice]) -> tuple[Tensor, Tensor]:
+    """A batch in which a question's own answer and another's take turns."""
+    return batch([(prompt(it[0]), answer) for it in some for answer in it[1:]])
+
+
+def by_content(learning_rate: float, seed: int) -> tuple[lm.GPT, float, float]:
+    """DPO for a judge who prefers the own answer; loss and share told apart, on validation."""
+    model = copy_of(start())
+
+    @torch.no_grad()
+    def reference(some: list[Choice]) -> Tensor:
+        found = []
+        for first in range(0, len(some), 32):
+            inputs, targets = rows_of(some[first : first + 32])
+            found.append(answer_log_probs(start()(inputs), targets).view(-1, 2))
+        return torch.cat(found)
+
+    def loss(model: lm.GPT, inputs: Tensor, targets: Tensor, before: Tensor) -> Tensor:
+        now = answer_log_probs(model(inputs), targets).view(-1, 2)
+        return dpo_loss(now[:, 0], now[:, 1], before[:, 0], before[:, 1], beta=BETA)
+
+    train = choices("train")
+    known = reference(train)
+    batches = (
+        (*rows_of([train[i] for i in rows]), known[rows])
+        for rows in shuffled(len(train), 1, seed)
+    )
+    lm.train(model.train(), batches, recipe(len(train), learning_rate), loss=loss)
+    model.eval()
+    held = choices("validation")
+    before = reference(held)
+    with torch.no_grad():
+        inputs, targets = rows_of(held)
+        now = answer_log_probs(model(inputs), targets).view(-1, 2)
+        value = loss(model, inputs, targets, before).item()
+    gain = (now - before)[:, 0] - (now - before)[:, 1]
+    return model, value, (gain > 0).float().mean().item()
+
+
+def content_trial(learning_rate: float, seed: int) -> dict[str, Any]:
+    """The loss on validation choices, of one rate."""
+    _, loss, right = by_content(learning_rate, seed)
+    return {"loss": loss, "right": right}
+
+
+def content(learning_rate: float, beta: float, seed: int) -> dict[str, Any]:
+    """The model that DPO made for this judge, measured on the test part."""
+    model, loss, right = by_content(learning_rate, seed)
+    return {"condition": "content", "loss": loss, "right": right} | measure(model, seed)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    study = Study("06_applications/dialogue_checks")
+    for seed in SEEDS:
+        study.row(mismatched, seed=seed)
+    chosen, _ = recipe_of_tuning()
+    for seed in SEEDS:
+        study.row(rote, learning_rate=chosen, seed=seed)
+    rate = best_inside(
+        LADDER,
+        (2e-4, 5e-4, 1e-3),
+        lambda rate: study.row(content_trial, learning_rate=rate, seed=CHOOSING_SEED)[
+            "loss"
+        ],
+    )
+    for seed in SEEDS:
+        study.row(content, learning_rate=rate, beta=BETA, seed=seed)
+    study.save()
