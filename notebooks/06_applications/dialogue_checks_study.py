@@ -4,7 +4,8 @@
 
 One thread, about 5 minutes. An interrupted study goes on where it stopped.
 
-Three questions: what does fine-tuning teach when the answers are dealt out to other questions;
+Four questions: can the base model choose replies when it is asked in words instead of marks that
+it has never seen; what does fine-tuning teach when the answers are dealt out to other questions;
 does it teach the facts that it is shown, and others; and what does DPO teach when each question's
 own answer is preferred to another question's?
 """
@@ -21,10 +22,14 @@ from dialogue_preferences_study import recipe, shuffled, start
 from dialogue_study import (
     BATCH_SIZE,
     CHOOSING_SEED,
+    LONGEST_ANSWER,
+    LONGEST_QUESTION,
+    N_CANDIDATES,
     Pair,
     answered,
     base,
     batch,
+    candidates,
     copy_of,
     found_among,
     log_probs,
@@ -81,6 +86,40 @@ def measure(model: lm.GPT, seed: int) -> dict[str, Any]:
         "ends": float(np.mean([end in some for some in tokens])),
         "n_words": [len(text_of(some).split()) for some in tokens],
     }
+
+
+@torch.no_grad()
+def in_words(before: str, between: str, after: str) -> dict[str, Any]:
+    """The base model chooses among ten replies, with question and reply set in words and signs."""
+    model, tokenizer = base()
+
+    def log_prob(some: list[tuple[str, str]]) -> Tensor:
+        encoded = [
+            (
+                tokenizer.encode(start).tolist(),
+                tokenizer.encode(answer)[:LONGEST_ANSWER].tolist()
+                + tokenizer.encode(after).tolist(),
+            )
+            for start, answer in some
+        ]
+        found = []
+        for first in range(0, len(encoded), 64):
+            inputs, targets = batch(encoded[first : first + 64])
+            found.append(answer_log_probs(model(inputs), targets))
+        return torch.cat(found)
+
+    def cut(question: str) -> str:
+        return tokenizer.decode(tokenizer.encode(question)[: LONGEST_QUESTION - 8].tolist())
+
+    lists, pairs = candidates("test"), pairs_of("test")
+    asked = [
+        (f"{before}{cut(question)}{between}", one)
+        for (question, _), some in zip(pairs, lists, strict=True)
+        for one in some
+    ]
+    unasked = [(between.strip() or between, one) for some in lists for one in some]
+    gain = (log_prob(asked) - log_prob(unasked)).view(-1, N_CANDIDATES)
+    return {"found": (gain.argmax(dim=1) == 0).tolist()}
 
 
 def mismatched(seed: int) -> dict[str, Any]:
@@ -205,6 +244,7 @@ def content(learning_rate: float, beta: float, seed: int) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("06_applications/dialogue_checks")
+    study.row(in_words, before='"', between='"\n\n"', after='"')
     for seed in SEEDS:
         study.row(mismatched, seed=seed)
     chosen, _ = recipe_of_tuning()
