@@ -22,12 +22,15 @@ CLAIMS = ("gain", "low", "high", "cost")
 def rows(root: Path = ROOT) -> list[dict[str, Any]]:
     """The rows of `book/fields.toml`, with the numbers that their claims have in the chapters' records.
 
+    An edition has the rows of its own chapters alone.
+
     Raises:
         ValueError: if a row lacks a field or has one too many, or names a chapter or a claim that is not there, or if
             the gain is not inside its interval.
     """
     table = tomllib.loads((root / "book" / "fields.toml").read_text(encoding="utf-8"))
-    return [_row(row, root) for row in table.get("row", [])]
+    there = notebooks.chapters(root)
+    return [_row(row, root) for row in table.get("row", []) if row.get("chapter", there[0]) in there]
 
 
 def _row(row: Mapping[str, str], root: Path) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tools import contents, fields, records
+from tools.notebooks import ROOT
 
 ROW = {
     "chapter": "05_project/small",
@@ -39,8 +41,8 @@ def claimed(book: Path) -> Path:
     return book
 
 
-def write(book: Path, row: dict[str, Any]) -> None:
-    lines = ["[[row]]", *(f"{name} = {json.dumps(value)}" for name, value in row.items())]
+def write(book: Path, *rows: dict[str, Any]) -> None:
+    lines = [line for row in rows for line in ("[[row]]", *(f"{it} = {json.dumps(row[it])}" for it in row))]
     (book / "book" / "fields.toml").write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -89,7 +91,6 @@ def test_the_width_decides_on_decimals(low: float, high: float, said: str, claim
     ("change", "said"),
     [
         ({"cost": "no such claim"}, "does not claim 'no such claim'"),
-        ({"chapter": "05_project/none"}, "05_project/none: this chapter has no record"),
         ({"high": "at least"}, r"the gain 3\.261 is not within -0\.52 to -0\.52"),
         ({"verdict": "gains"}, "verdict missing or unknown"),
     ],
@@ -98,6 +99,22 @@ def test_a_wrong_row_is_refused(change: dict[str, str], said: str, claimed: Path
     write(claimed, {**ROW, **change})
     with pytest.raises(ValueError, match=said):
         fields.table(claimed)
+
+
+def test_a_row_needs_the_record_of_its_chapter(claimed: Path) -> None:
+    records.path("05_project/small", claimed).unlink()
+    with pytest.raises(ValueError, match="05_project/small: this chapter has no record"):
+        fields.table(claimed)
+
+
+def test_an_edition_leaves_out_the_rows_of_other_chapters(claimed: Path) -> None:
+    write(claimed, ROW, {**ROW, "chapter": "06_applications/elsewhere"})
+    assert [row["chapter"] for row in fields.rows(claimed)] == ["05_project/small"]
+
+
+def test_every_row_is_of_a_chapter() -> None:
+    written = tomllib.loads((ROOT / "book" / "fields.toml").read_text(encoding="utf-8"))["row"]
+    assert [row["chapter"] for row in written] == [row["chapter"] for row in fields.rows()]
 
 
 def test_every_chapter_of_part_6_has_a_row() -> None:

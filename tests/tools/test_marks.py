@@ -118,6 +118,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         "book/index.md": "# The book\n\nThe chapter reaches 12.34 %.\n",
         "book/references.bib": "@misc{a, title = {A}, url = {https://arxiv.org/abs/1706.03762}}\n",
+        "book/fields.toml": "",
         "requirements/notebooks.txt": "",
         "data/packages.txt": "",
         "src/largemodels/__init__.pyi": "",
