@@ -37,6 +37,11 @@ class StudyError(RuntimeError):
     """A study is missing or was computed by different code; the message says what to do."""
 
 
+def _name(compute: Callable[..., Any]) -> str:
+    """The name of a function that computes rows, also of one with arguments filled in."""
+    return str(getattr(getattr(compute, "func", compute), "__qualname__", type(compute).__qualname__))
+
+
 def best_inside(ladder: Sequence[float], first: Iterable[float], score: Callable[[float], Any]) -> float:
     """The value with the lowest score, after both its neighbours on a ladder have been tried.
 
@@ -98,7 +103,9 @@ class Study:
         """One row: the key and what ``compute(**key)`` returns, unless an interrupted run has it already."""
         if self._again:
             return self._again.row(compute, key)
-        done = next((it for it in self._before if it["key"] == key and self._usable(it)), None)
+        # Two functions may take the same arguments, such as a seed alone.
+        same = [it for it in self._before if (it.get("function"), it["key"]) == (_name(compute), key)]
+        done = next((it for it in same if self._usable(it)), None)
         if done is not None:
             print(f"{key}: done before")
         else:
@@ -118,6 +125,7 @@ class Study:
             seconds = time.process_time() - began
             return {
                 "key": key,
+                "function": _name(compute),
                 "code": self.code,
                 "row": row,
                 "seconds": seconds,

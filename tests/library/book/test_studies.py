@@ -56,6 +56,19 @@ def test_an_interrupted_study_goes_on() -> None:
     assert run() == [1, 2, 3]  # a finished study starts anew
 
 
+def test_two_functions_with_the_same_arguments_are_told_apart() -> None:
+    def first(seed: int) -> dict[str, Any]:
+        return {"first": seed}
+
+    def second(seed: int) -> dict[str, Any]:
+        return {"second": seed}
+
+    for _ in range(2):  # the second time it goes on where it stopped
+        study = Study("9_part/thing")
+        rows = [study.row(compute, seed=0) for compute in (first, second)]
+    assert rows == [{"seed": 0, "first": 0}, {"seed": 0, "second": 0}]
+
+
 def test_files_of_a_row_computed_before_are_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The run that ends a study may not import what its first rows needed."""
     lazily = {"book/start.py": file_hash(library_root() / "book/start.py")}
