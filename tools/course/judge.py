@@ -24,7 +24,10 @@ import torch
 
 from tools.course import worker
 
-GENERAL = "No known mistake gives this. Work through a small example by hand and compare each step."
+GENERAL = (
+    "No single mistake that we know gives exactly this; more than one thing may be wrong. Work through a small example "
+    "by hand and compare each step."
+)
 UNWRITTEN = "This part is still to be written."
 _MISSING = object()
 

@@ -73,7 +73,10 @@ padding:0 1rem}h1{font-size:1.5rem}h2{font-size:1.1rem;margin-bottom:.2rem}ul{li
 
 def page(student: str, found: Report, assignment: Assignment) -> str:
     """What a student reads: marks and hints by part."""
-    say = html.escape
+
+    def say(text: str) -> str:
+        return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
     lines = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{say(assignment.title)}: {say(student)}</title><style>{STYLE}</style>",

@@ -73,7 +73,7 @@ class _Run:
                 elif "ended" in message:
                     break
         except sandbox.Ended as end:
-            self.notes.append(f"Cell {current or '?'}: {end}. It was left out.")
+            self.notes.append(f"{self._cell(current)}: {end}. It was left out.")
             self.ended += 1
             self.cells.pop(current, None)
             if self.ended > RESTARTS or not current:
@@ -82,10 +82,15 @@ class _Run:
                     self.found.setdefault(part.name, ({}, "the notebook could not be run"))
             return False
         for number, error in failed.items():
-            note = f"Cell {number} stopped with an error. {error}"
+            note = f"{self._cell(number)} stopped with an error. {error}"
             if note not in self.notes:
                 self.notes.append(note)
         return True
+
+    def _cell(self, number: str) -> str:
+        """A cell by its first line, since notebooks do not show numbers."""
+        lines = [line.strip() for line in self.cells.get(number, "").splitlines() if line.strip()]
+        return f"The cell that begins “{lines[0][:60]}”" if lines else "A cell"
 
     def _parts(self, box: sandbox.Sandbox) -> bool:
         answers = self.assignment.answers()

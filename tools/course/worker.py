@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -85,7 +86,9 @@ def observe(
         torch.manual_seed(0)
         np.random.seed(0)
         try:
-            found[key] = value() if callable(value) else value
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                found[key] = value() if callable(value) else value
         except Exception as problem:
             found[key] = Fault(said(problem))
     return found
