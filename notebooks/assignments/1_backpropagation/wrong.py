@@ -272,6 +272,20 @@ class LinearAveraged(Wrong):
         return dy @ W.T, x.T @ dy / len(x), dy.mean(axis=0)
 
 
+class LinearWeightsAveraged(Wrong):
+    part, loses = "linear", 2
+    hint = (
+        "Your `dW` is divided by the number of examples, your `db` is not. The layer sums; if the "
+        "loss is a mean, `dy` is already divided."
+    )
+
+    def linear(x, W, b):
+        return x @ W + b
+
+    def linear_backward(dy, x, W):
+        return dy @ W.T, x.T @ dy / len(x), dy.sum(axis=0)
+
+
 class LinearBiasOverOutputs(Wrong):
     part, loses = "linear", 1
     hint = (
@@ -298,6 +312,70 @@ class ReluGatedByGradient(Wrong):
 
     def relu_backward(dh, a):
         return np.maximum(dh, 0)
+
+    def sigmoid(a):
+        return np.exp(-np.logaddexp(0, -a))
+
+    def sigmoid_backward(dh, a):
+        return dh * sigmoid(a) * (1 - sigmoid(a))
+
+
+class ReluInPlace(Wrong):
+    part, loses = "activations", 1
+    hint = (
+        "Your ReLU writes its zeros into the array that it is given, so what went in is lost. The "
+        "backward pass will ask for it."
+    )
+
+    def relu(a):
+        a[a < 0] = 0
+        return a
+
+    def relu_backward(dh, a):
+        return dh * (a > 0)
+
+    def sigmoid(a):
+        return np.exp(-np.logaddexp(0, -a))
+
+    def sigmoid_backward(dh, a):
+        return dh * sigmoid(a) * (1 - sigmoid(a))
+
+
+class ReluBackwardInPlace(Wrong):
+    part, loses = "activations", 1
+    hint = (
+        "Your backward pass of ReLU writes its zeros into `dh`, which belongs to the caller. Make "
+        "a new array."
+    )
+
+    def relu(a):
+        return np.maximum(a, 0)
+
+    def relu_backward(dh, a):
+        dh[a <= 0] = 0
+        return dh
+
+    def sigmoid(a):
+        return np.exp(-np.logaddexp(0, -a))
+
+    def sigmoid_backward(dh, a):
+        return dh * sigmoid(a) * (1 - sigmoid(a))
+
+
+class ReluInPlaceBothWays(Wrong):
+    part, loses = "activations", 2
+    hint = (
+        "ReLU and its backward pass of yours write their zeros into the arrays that they are "
+        "given, which belong to the caller. Make new ones."
+    )
+
+    def relu(a):
+        a[a < 0] = 0
+        return a
+
+    def relu_backward(dh, a):
+        dh[a <= 0] = 0
+        return dh
 
     def sigmoid(a):
         return np.exp(-np.logaddexp(0, -a))
@@ -496,6 +574,22 @@ class SoftmaxOverflows(Wrong):
         derivative = p.copy()
         derivative[rows, labels] -= 1
         return -np.log(p[rows, labels]).mean(), derivative / len(labels)
+
+
+class LossInPlace(Wrong):
+    part, loses = "loss", 1
+    hint = (
+        "All numbers are right, but you subtract from the logits in place, and they belong to the "
+        "caller. What does `-=` do to an array that someone else holds?"
+    )
+
+    def cross_entropy(logits, labels):
+        rows = np.arange(len(labels))
+        logits -= logits.max(axis=1, keepdims=True)
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        derivative = np.exp(log_p)
+        derivative[rows, labels] -= 1
+        return -log_p[rows, labels].mean(), derivative / len(labels)
 
 
 class LogarithmOfZero(Wrong):
@@ -728,8 +822,8 @@ class DifferencesNotTakenBack(Wrong):
 class DifferencesOfWholeNumbers(Wrong):
     part, loses = "check", 1
     hint = (
-        "A small step vanishes in an array of whole numbers. Which dtype has the copy that "
-        "you move?"
+        "A small step in an array of whole numbers is rounded to none, or to a whole one. Which "
+        "dtype has the array that you change?"
     )
 
     def numerical_gradient(f, w, eps=1e-5):
@@ -739,6 +833,28 @@ class DifferencesOfWholeNumbers(Wrong):
             up[at] = up[at] + eps
             down[at] = down[at] - eps
             found[at] = (f(up) - f(down)) / (2 * eps)
+        return found
+
+    def relative_error(one, other):
+        lengths = np.linalg.norm(one) + np.linalg.norm(other)
+        return np.linalg.norm(one - other) / lengths if lengths else 0.0
+
+
+class DifferencesOfWholeNumbersInPlace(Wrong):
+    part, loses = "check", 1
+    hint = (
+        "In an array of whole numbers each `+=` and `-=` of yours is rounded, so that a step down "
+        "does not take back a step up. Of which dtype must the array be in which you move?"
+    )
+
+    def numerical_gradient(f, w, eps=1e-5):
+        found = np.zeros(np.shape(w))
+        for at in np.ndindex(*found.shape):
+            w[at] += eps
+            up = f(w)
+            w[at] -= 2 * eps
+            found[at] = (up - f(w)) / (2 * eps)
+            w[at] += eps
         return found
 
     def relative_error(one, other):
@@ -806,6 +922,20 @@ class StepInPlace(Wrong):
         loss, gradients = loss_and_gradients(parameters, x, labels)
         for name in parameters:
             parameters[name] -= rate * gradients[name]
+        return parameters, loss
+
+
+class StepIntoTheDictionary(Wrong):
+    part, loses = "step", 1
+    hint = (
+        "The caller's arrays are unchanged, but you put the new ones into the caller's dictionary, "
+        "so its old parameters are gone. Whose dictionary should hold the new ones?"
+    )
+
+    def step(parameters, x, labels, rate):
+        loss, gradients = loss_and_gradients(parameters, x, labels)
+        for name in parameters:
+            parameters[name] = parameters[name] - rate * gradients[name]
         return parameters, loss
 
 
@@ -946,11 +1076,28 @@ class TrainWithoutShuffling(Wrong):
         return parameters, losses
 
 
+class TrainInOneOrder(Wrong):
+    part, loses = "train", 1
+    hint = (
+        "All your epochs have the same order. Is it drawn before the loop, or does each epoch make "
+        "its generator anew from the same seed?"
+    )
+
+    def train(parameters, x, labels, rate, epochs, batch_size, seed=0):
+        order, losses = np.random.default_rng(seed).permutation(len(x)), []
+        for _ in range(epochs):
+            for first in range(0, len(x), batch_size):
+                rows = order[first : first + batch_size]
+                parameters, _ = step(parameters, x[rows], labels[rows], rate)
+            losses.append(loss_and_gradients(parameters, x, labels)[0])
+        return parameters, losses
+
+
 class TrainWithUnpairedLabels(Wrong):
     part, loses = "train", 2
     hint = (
-        "Examples and labels are shuffled apart, so that an example gets another one's label. "
-        "One order for both."
+        "Examples and labels are shuffled separately, so that an example gets another one's label. "
+        "Use one order for both."
     )
 
     def train(parameters, x, labels, rate, epochs, batch_size, seed=0):
@@ -973,8 +1120,8 @@ class TrainWithUnpairedLabels(Wrong):
 class TrainWithStaleLosses(Wrong):
     part, loses = "train", 2
     hint = (
-        "Your losses are those that the steps report on their way, before each has moved. The "
-        "task asks for the loss on all examples after the epoch."
+        "Your losses are means of what `step` returns, and it returns the loss before the step. "
+        "The task asks for the loss on all examples after the epoch."
     )
 
     def train(parameters, x, labels, rate, epochs, batch_size, seed=0):

@@ -136,7 +136,7 @@ class LossByLoop(Right):
             for t, answer in enumerate(its.tolist())
             if answer != -100
         ]
-        return torch.stack(costs).mean() if costs else torch.tensor(0.0)
+        return torch.stack(costs).mean() if costs else 0 * logits.mean()
 
 
 class PoolByLoop(Right):

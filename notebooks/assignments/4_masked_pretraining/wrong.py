@@ -136,8 +136,7 @@ class HideWithAnyToken(Wrong):
     def hide(tokens, rate, vocab_size, generator):
         chosen = (torch.rand(tokens.shape, generator=generator) < rate) & (tokens >= 5)
         fate, read = torch.rand(tokens.shape, generator=generator), tokens.clone()
-        others = torch.randint(vocab_size, tokens.shape, generator=generator)
-        others = torch.where(others == MASK, UNKNOWN, others)
+        others = torch.randint(0, vocab_size, tokens.shape, generator=generator)
         read[chosen & (fate < 0.8)] = MASK
         swapped = chosen & (fate >= 0.8) & (fate < 0.9)
         read[swapped] = others[swapped]
@@ -159,6 +158,23 @@ class HideAsksForMasksOnly(Wrong):
         swapped = chosen & (fate >= 0.8) & (fate < 0.9)
         read[swapped] = others[swapped]
         return read, tokens.where(read == MASK, -100).where(tokens >= 5, -100)
+
+
+class HideAsksForChanges(Wrong):
+    part, loses = "hide", 2
+    hint = (
+        "You ask only where the input has changed. The chosen tokens that were left as they were "
+        "are asked for, too; else the network learns that a word it can see is always right."
+    )
+
+    def hide(tokens, rate, vocab_size, generator):
+        chosen = (torch.rand(tokens.shape, generator=generator) < rate) & (tokens >= 5)
+        fate, read = torch.rand(tokens.shape, generator=generator), tokens.clone()
+        others = torch.randint(5, vocab_size, tokens.shape, generator=generator)
+        read[chosen & (fate < 0.8)] = MASK
+        swapped = chosen & (fate >= 0.8) & (fate < 0.9)
+        read[swapped] = others[swapped]
+        return read, tokens.where(read != tokens, -100)
 
 
 class HideWholeColumns(Wrong):
@@ -208,6 +224,19 @@ class LossOfNothing(Wrong):
     )
 
     def masked_loss(logits, targets):
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
+class LossOfNothingStopsTraining(Wrong):
+    part, loses = "loss", 1
+    hint = (
+        "Where nothing is asked, your 0 is a new number that does not depend on the logits, so "
+        "`backward()` stops with an error."
+    )
+
+    def masked_loss(logits, targets):
+        if (targets == -100).all():
+            return torch.tensor(0.0)
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
@@ -278,7 +307,7 @@ class PoolOfTheFirst(Wrong):
 
 
 class PoolWithoutEnds(Wrong):
-    part, loses = "pool", 2
+    part, loses = "pool", 1
     hint = "START and END are missing from your mean. Only PAD is left out."
 
     def mean_pool(hidden, tokens):
@@ -363,9 +392,11 @@ class GroupsLoseShortTexts(Wrong):
 
 
 class GroupsByCase(Wrong):
-    """No hint foresees it."""
-
-    part, loses = "groups", 2
+    part, loses = "groups", 1
+    hint = (
+        "A word in capitals is another word to your function. The task says how words are taken "
+        "from a text."
+    )
 
     def groups(texts, n=5):
         found, owner = list(range(len(texts))), {}
@@ -474,7 +505,7 @@ class SplitLosesTheRest(Wrong):
         parts, left = [], list(order)
         for share in shares:
             part = []
-            while left and len(part) < share * len(groups) - 9:
+            while left and len(part) < share * len(groups) - 20:
                 group = left.pop()
                 part += [i for i, it in enumerate(groups) if it == group]
             parts.append(part)
@@ -482,7 +513,7 @@ class SplitLosesTheRest(Wrong):
 
 
 class TfidfOfAll(Wrong):
-    part, loses = "tfidf", 5
+    part, loses = "tfidf", 3
     hint = (
         "Columns and weights come from all texts, the test's among them. Only training texts "
         "may say which words there are and how rare each is."
@@ -521,7 +552,7 @@ class TfidfOfEachList(Wrong):
 
 
 class TfidfWithoutLength(Wrong):
-    part, loses = "tfidf", 4
+    part, loses = "tfidf", 3
     hint = "Your rows are not divided by their length, so long texts have large weights."
 
     def tfidf(training, others):
@@ -561,9 +592,55 @@ class TfidfCountsOccurrences(Wrong):
         return rows(training), rows(others)
 
 
+class TfidfWithoutOne(Wrong):
+    part, loses = "tfidf", 3
+    hint = (
+        "The 1 after the logarithm is missing: a word that all training texts contain has no "
+        "weight in yours, and the others have too little."
+    )
+
+    def tfidf(training, others):
+        words = sorted({word for text in training for word in text.lower().split()})
+        lists = [it.lower().split() for it in training]
+        df = np.array([sum(word in text for text in lists) for word in words])
+        idf = np.log((1 + len(lists)) / (1 + df))
+
+        def rows(texts):
+            found = np.array(
+                [[t.lower().split().count(word) for word in words] for t in texts]
+            )
+            lengths = np.linalg.norm(found * idf, axis=1, keepdims=True)
+            return found * idf / np.where(lengths == 0, 1, lengths)
+
+        return rows(training), rows(others)
+
+
+class TfidfUnsmoothed(Wrong):
+    part, loses = "tfidf", 3
+    hint = (
+        "Your logarithm is of N / df. In the task's fraction, something is added above and "
+        "below."
+    )
+
+    def tfidf(training, others):
+        words = sorted({word for text in training for word in text.lower().split()})
+        lists = [it.lower().split() for it in training]
+        df = np.array([sum(word in text for text in lists) for word in words])
+        idf = np.log(len(lists) / df) + 1
+
+        def rows(texts):
+            found = np.array(
+                [[t.lower().split().count(word) for word in words] for t in texts]
+            )
+            lengths = np.linalg.norm(found * idf, axis=1, keepdims=True)
+            return found * idf / np.where(lengths == 0, 1, lengths)
+
+        return rows(training), rows(others)
+
+
 class TfidfOfNothing(Wrong):
     part, loses = "tfidf", 1
-    hint = "A text without a known word has the length 0, and your row for it is 0 / 0."
+    hint = "A row without a known word has the length 0, and yours is then 0 / 0."
 
     def tfidf(training, others):
         words = sorted({word for text in training for word in text.lower().split()})
@@ -601,7 +678,7 @@ class TfidfOfPresence(Wrong):
 
 
 class ScaleOfSamples(Wrong):
-    part, loses = "scale", 3
+    part, loses = "scale", 1
     hint = (
         "Your deviation divides by n − 1, as `torch.std` and pandas do unless told otherwise. "
         "The population's divides by n."
@@ -614,7 +691,7 @@ class ScaleOfSamples(Wrong):
 
 
 class ScaleOfEach(Wrong):
-    part, loses = "scale", 3
+    part, loses = "scale", 2
     hint = (
         "Each table is standardised by itself, so the same value means one thing in training "
         "and another in the test."
@@ -629,7 +706,7 @@ class ScaleOfEach(Wrong):
 
 
 class ScaleOfAll(Wrong):
-    part, loses = "scale", 4
+    part, loses = "scale", 3
     hint = (
         "Mean and deviation are those of all tables together: the test has leaked through the "
         "scaler."
@@ -655,7 +732,7 @@ class ScaleOfConstants(Wrong):
 
 
 class ScaleOfTheWholeTable(Wrong):
-    part, loses = "scale", 4
+    part, loses = "scale", 3
     hint = (
         "All columns get one common mean and deviation. Each column is a feature with a scale "
         "of its own."
@@ -665,10 +742,21 @@ class ScaleOfTheWholeTable(Wrong):
         return [(it - training.mean()) / training.std() for it in (training, *others)]
 
 
+class ScaleNotDivided(Wrong):
+    part, loses = "scale", 2
+    hint = (
+        "Means are right and nothing is divided by the deviations, so a feature in large units "
+        "still outweighs the rest."
+    )
+
+    def standardise(training, *others):
+        return [it - training.mean(axis=0) for it in (training, *others)]
+
+
 class ScaleByTheRange(Wrong):
     """No hint foresees it."""
 
-    part, loses = "scale", 4
+    part, loses = "scale", 3
 
     def standardise(training, *others):
         low, high = training.min(axis=0), training.max(axis=0)
@@ -677,7 +765,7 @@ class ScaleByTheRange(Wrong):
 
 
 class ChooseOnTest(Wrong):
-    part, loses = "choose", 3
+    part, loses = "choose", 2
     hint = (
         "You ask the test for all candidates and take the best of them, which reports luck as "
         "skill. The choice belongs to validation."
@@ -704,7 +792,7 @@ class ChooseLooksAtTheTest(Wrong):
 
 
 class ChooseTheLastOfEquals(Wrong):
-    part, loses = "choose", 3
+    part, loses = "choose", 1
     hint = "Among equals you take the last; the first is asked for."
 
     def choose(candidates, validation_score, test_score):
@@ -728,7 +816,7 @@ class ChooseReportsValidation(Wrong):
 
 
 class ChooseTheLowest(Wrong):
-    part, loses = "choose", 3
+    part, loses = "choose", 1
     hint = "You take the candidate of the lowest score. Here higher is better."
 
     def choose(candidates, validation_score, test_score):
@@ -738,9 +826,11 @@ class ChooseTheLowest(Wrong):
 
 
 class ChooseTrainsTwice(Wrong):
-    """No hint foresees it."""
-
     part, loses = "choose", 1
+    hint = (
+        "The chosen candidate is validated once more after the choice, which trains a model a "
+        "second time. You have its score already."
+    )
 
     def choose(candidates, validation_score, test_score):
         best = max(candidates, key=validation_score)
@@ -750,7 +840,7 @@ class ChooseTrainsTwice(Wrong):
 class IntervalUnpaired(Wrong):
     part, loses = "interval", 2
     hint = (
-        "You draw texts for each model apart, so the interval holds the luck of easy and hard "
+        "You draw texts for each model separately, so the interval holds the luck of easy and hard "
         "texts twice. Both models must be looked at on the same draw."
     )
 
