@@ -45,6 +45,7 @@ FOLLOWED = {
     "There is no trained model in": f"{HERE}::test_a_run_that_is_not_there",
     "it was not trained to answer": f"{HERE}::test_a_model_that_only_continues",
     "python -m largemodels.data install": f"{HERE}::test_data_that_is_not_installed",
+    "python -m largemodels.app.desk": "app/test_desk.py::test_a_customer_is_answered_asked_back_and_handed_over",
     "run {} {} --file PATH": f"{HERE}::test_data_that_cannot_be_fetched",
     "data sets: largemodels data": f"{CLI}::test_data_lists_all_and_shows_a_card",
     "are all in use: name one with --port": f"{SERVER}::test_ports_that_are_in_use_or_kept_for_others",
