@@ -16,7 +16,13 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 FOLDED = {"setup", "parameters", "settings", "solution", "checks"}  # tags of cells that open folded
 DECIDED = {"settings", "checks"}  # those of them that depend only on the cell's code
 START = re.compile(r"\blm\.start\(\s*SCALE,\s*SEED\b")  # what a chapter's cell of settings calls
-KEPT = ("mystnb", "source_note", "audio", "page_picture")  # metadata that the book reads
+KEPT = (
+    "mystnb",
+    "source_note",
+    "audio",
+    "page_picture",
+    "part",
+)  # metadata that the book and the grader read
 SURVEY = "What the survey says"  # heading of the last section, which JupyterLab folds
 
 
@@ -63,14 +69,17 @@ def _metadata(cell: NotebookNode) -> NotebookNode:
 
 
 def _tags(cell: NotebookNode) -> list[str]:
-    """The cell's tags; "settings" and "checks" are set here, and only here, according to its code."""
+    """The cell's tags; "settings" and "checks" are set here, and only here, according to its code.
+
+    A cell with the tag "check" is one that a student shall see (see `tools.course.masters`), and is not folded.
+    """
     old = list(dict.fromkeys(cell.metadata.get("tags", [])))
     if cell.cell_type != "code":
         return old
     names = [name for name in old if name not in DECIDED]
     if START.search(cell.source):
         names.insert(0, "settings")
-    elif not FOLDED & set(names) and checks_alone(cell.source):
+    elif not FOLDED & set(names) and "check" not in names and checks_alone(cell.source):
         names.insert(0, "checks")
     elif len(names) < len(old) and not FOLDED & set(names) and "hide-cell" in names:
         names.remove("hide-cell")  # it came with the tag that is gone

@@ -31,6 +31,11 @@ def paths(root: Path = ROOT) -> list[Path]:
     return [path for path in found if not re.search(r"-Copy\d*$", path.stem)]
 
 
+def masters(root: Path = ROOT) -> list[Path]:
+    """The master notebooks of all assignments, in order (see `tools.course.masters`)."""
+    return sorted(root.glob("notebooks/assignments/[0-9]*_*/master.ipynb"))
+
+
 def chapter_of(path: Path) -> str:
     """Name of a chapter, such as "05_project/pretraining"."""
     return f"{path.parent.name}/{path.stem}"
@@ -132,7 +137,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, list what would change")
     parser.add_argument("path", nargs="*", type=Path, help="notebooks; without any, all of them")
     options = parser.parse_args(arguments)
-    chosen = [path.resolve() for path in options.path] or [*paths(), *filter(Path.exists, [TEMPLATE])]
+    chosen = [path.resolve() for path in options.path] or [
+        *paths(),
+        *masters(),
+        *filter(Path.exists, [TEMPLATE]),
+    ]
     found = []
     for path in chosen:
         if not options.check:

@@ -29,6 +29,13 @@ def test_the_points_stated_are_those_given(name: str) -> None:
     assert [float(points) for points in headings] == [part.points for part in assignment.parts]
 
 
+@pytest.mark.parametrize("path", notebooks.masters(), ids=lambda path: path.parent.name)
+def test_masters_are_in_normal_form_and_executed(path: Path) -> None:
+    assert not notebooks.problems(path)
+    code = [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
 def test_a_missing_line_is_said(tmp_path: Path) -> None:
     master = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title\n\nNothing.")])
     path = tmp_path / listing.FOLDER / "1_x" / "master.ipynb"

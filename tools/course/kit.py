@@ -131,6 +131,7 @@ def write(out: Path, students: list[str]) -> list[str]:
         (new / "syllabus.md").write_text(syllabus(), encoding="utf-8")
         if students:
             _variants(new / "variants.csv", students)
+        shutil.rmtree(out, ignore_errors=True)  # the old course goes when the new one is whole
     said.append(f"{len(notebooks.chapters())} chapters with their exercises emptied, and an answer key")
     return said
 
@@ -170,12 +171,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         students = students_of(given.students)
-        if given.out.exists():
-            if not (given.out / "syllabus.md").exists():
-                raise ValueError(
-                    f"{given.out} is there and no course of ours; name another folder: make course OUT=…"
-                )
-            shutil.rmtree(given.out)
+        if given.out.exists() and not (given.out / "syllabus.md").exists():
+            raise ValueError(
+                f"{given.out} is there and no course of ours; name another folder: make course OUT=…"
+            )
         lines = write(given.out, students)
     except ValueError as error:
         print(error, file=sys.stderr)

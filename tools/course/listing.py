@@ -16,7 +16,7 @@ _NAMED = re.compile(r"\bassignment\s+(\d)\b")
 
 def names(root: Path = ROOT) -> list[str]:
     """All assignments, in order."""
-    return sorted(path.parent.name for path in (root / FOLDER).glob("[0-9]*_*/master.ipynb"))
+    return [path.parent.name for path in notebooks.masters(root)]
 
 
 def stated(name: str, root: Path = ROOT) -> tuple[int, str, float, str]:

@@ -1,7 +1,7 @@
 """Where a submission runs: a process of its own that sees no test, no other submission and no network.
 
 With bubblewrap (Linux, package `bubblewrap`) the process has a file system in which only Python, its packages, the
-course's data and a copy of the submission exist, no network, and its own process numbers. Without it the limits of the
+library and an empty folder exist, no network, and its own process numbers. Without it the limits of the
 operating system on memory, time and file size remain; :data:`KIND` says which of the two a report rests on.
 """
 
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,9 @@ class Sandbox:
     Args:
         folder: the submission's own folder, the only one in which it can write.
         seconds: processor time of the whole process.
-        readable: further folders that it may read, such as that of the data sets.
     """
 
-    def __init__(self, folder: Path, seconds: int, readable: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, seconds: int) -> None:
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         program = folder / ".worker.py"
@@ -63,7 +62,7 @@ class Sandbox:
         arguments = [str(it) for it in (commands, answers, *limits)]
         python = [sys.executable, "-P", str(program), *arguments]
         self._process = subprocess.Popen(
-            [*_walls(folder, readable), *python],
+            [*_walls(folder), *python],
             pass_fds=(commands, answers),
             cwd=folder,
             env=_environment(folder),
@@ -125,11 +124,11 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def opened(seconds: int, readable: Sequence[Path] = ()) -> Iterator[Sandbox]:
+def opened(seconds: int) -> Iterator[Sandbox]:
     """A sandbox with an empty folder, which goes with it."""
     with tempfile.TemporaryDirectory(prefix="submission-") as name:
         folder = Path(name)
-        box = Sandbox(folder, seconds, readable)
+        box = Sandbox(folder, seconds)
         try:
             yield box
         finally:
@@ -150,14 +149,14 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _walls(folder: Path, readable: Sequence[Path]) -> list[str]:
+def _walls(folder: Path) -> list[str]:
     """The start of the command line: what the process may see."""
     if BWRAP is None:
         return []
     line = [BWRAP, "--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
     line += ["--tmpfs", "/tmp"]
     seen = [Path(it) for it in SYSTEM]
-    seen += [Path(sys.prefix), Path(sys.base_prefix), library_root().parent, data_root(), *readable]
+    seen += [Path(sys.prefix), Path(sys.base_prefix), library_root().parent, data_root()]
     for path in seen:
         if path.is_symlink():
             line += ["--symlink", str(path.readlink()), str(path)]

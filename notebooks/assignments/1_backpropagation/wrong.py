@@ -44,67 +44,6 @@ def error_of(variant: int) -> Any:
     return np.maximum(a, 0) @ v + c - y, a, v
 
 
-def relu(a):
-    """A right one, for mistakes in what comes after; so are those that follow."""
-    return np.maximum(a, 0)
-
-
-def relu_backward(dh, a):
-    return dh * (a > 0)
-
-
-def sigmoid(a):
-    return np.exp(-np.logaddexp(0, -a))
-
-
-def sigmoid_backward(dh, a):
-    return dh * sigmoid(a) * (1 - sigmoid(a))
-
-
-def linear(x, W, b):
-    return x @ W + b
-
-
-def linear_backward(dy, x, W):
-    return dy @ W.T, x.T @ dy, dy.sum(axis=0)
-
-
-def cross_entropy(logits, labels):
-    rows = np.arange(len(labels))
-    log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-    wanted = np.zeros(np.shape(logits))
-    wanted[rows, labels] = 1
-    return -log_p[rows, labels].mean(), (np.exp(log_p) - wanted) / len(labels)
-
-
-def loss_and_gradients(parameters, x, labels):
-    a = x @ parameters["W1"] + parameters["b1"]
-    loss, d = cross_entropy(relu(a) @ parameters["W2"] + parameters["b2"], labels)
-    dh, dW2, db2 = linear_backward(d, relu(a), parameters["W2"])
-    _, dW1, db1 = linear_backward(relu_backward(dh, a), x, parameters["W1"])
-    return loss, {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
-
-
-def step(parameters, x, labels, rate):
-    loss, gradients = loss_and_gradients(parameters, x, labels)
-    return {name: w - rate * gradients[name] for name, w in parameters.items()}, loss
-
-
-def numerical_gradient(f, w, eps=1e-5):
-    found = np.zeros(np.shape(w))
-    for at in np.ndindex(*found.shape):
-        up, down = np.array(w, dtype=float), np.array(w, dtype=float)
-        up[at] += eps
-        down[at] -= eps
-        found[at] = (f(up) - f(down)) / (2 * eps)
-    return found
-
-
-def relative_error(one, other):
-    lengths = np.linalg.norm(one) + np.linalg.norm(other)
-    return np.linalg.norm(one - other) / lengths if lengths else 0.0
-
-
 class HandWithoutGate(Wrong):
     part, loses = "hand", 3
     hint = (

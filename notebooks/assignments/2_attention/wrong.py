@@ -11,11 +11,6 @@ from torch import Tensor
 from tools.course.judge import Wrong
 
 
-def weights(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Right weights, for mistakes in what comes after."""
-    return scores.masked_fill(~allowed, -math.inf).softmax(dim=-1).nan_to_num()
-
-
 def products(variant: int) -> Tensor:
     """The products of the query and the keys of the first part."""
     query = torch.tensor([2.0, variant % 3 - 1, 1, 1])

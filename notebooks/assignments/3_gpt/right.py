@@ -29,38 +29,6 @@ class Attention(nn.Module):
         return self.out(heads.transpose(1, 2).flatten(2))
 
 
-def batch(
-    tokens: Tensor, batch_size: int, length: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Windows, for what comes after."""
-    starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator)
-    places = starts + torch.arange(length)
-    return tokens[places], tokens[places + 1]
-
-
-def loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """The loss, for what comes after."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-def learning_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
-    """The rate, for what comes after."""
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    progress = (step - warm_up) / (steps - 1 - warm_up)
-    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * progress)))
-
-
-def next_probs(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None
-) -> Tensor:
-    """Probabilities, for what comes after."""
-    logits = logits / temperature
-    if top_k is not None and top_k < len(logits):
-        logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], -math.inf)
-    return logits.softmax(dim=-1)
-
-
 def halvings(variant: int) -> list[int]:
     """The powers of a half of the first part."""
     return [1 + variant % 3, 2, 4, 1, 7 - variant % 4, 1 + variant % 2]

@@ -28,43 +28,6 @@ class Attention(nn.Module):
         return self.out(heads.transpose(1, 2).flatten(2))
 
 
-def batch(
-    tokens: Tensor, batch_size: int, length: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Right windows, for mistakes in what comes after."""
-    starts = torch.randint(len(tokens) - length, (batch_size, 1), generator=generator)
-    places = starts + torch.arange(length)
-    return tokens[places], tokens[places + 1]
-
-
-def loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """The right loss."""
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-def learning_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
-    """The right rate."""
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    progress = (step - warm_up) / (steps - 1 - warm_up)
-    return peak * (0.1 + 0.45 * (1 + math.cos(math.pi * progress)))
-
-
-def clip(parameters: list[nn.Parameter], limit: float) -> float:
-    """The right clipping."""
-    return float(nn.utils.clip_grad_norm_(parameters, limit))
-
-
-def next_probs(
-    logits: Tensor, temperature: float = 1.0, top_k: int | None = None
-) -> Tensor:
-    """The right probabilities."""
-    logits = logits / temperature
-    if top_k is not None and top_k < len(logits):
-        logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], -math.inf)
-    return logits.softmax(dim=-1)
-
-
 def halvings(variant: int) -> list[int]:
     """The powers of a half of the first part."""
     return [1 + variant % 3, 2, 4, 1, 7 - variant % 4, 1 + variant % 2]

@@ -14,8 +14,6 @@ from torch import nn
 
 from tools.course.judge import Right
 
-PAD, START, END, MASK, UNKNOWN = SPECIAL = range(5)
-
 
 def given(variant: int) -> tuple[list[float], float]:
     """Training and test values of the first part."""

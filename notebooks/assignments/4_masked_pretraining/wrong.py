@@ -13,8 +13,6 @@ import torch.nn.functional as F
 
 from tools.course.judge import Wrong
 
-PAD, START, END, MASK, UNKNOWN = SPECIAL = range(5)
-
 
 def given(variant: int) -> tuple[list[float], float]:
     """Training and test values of the first part."""

@@ -31,28 +31,6 @@ def placed(variant: int, values: Tensor) -> dict[str, Any]:
     return {"patches_by_hand": (torch.tensor([token, *values.tolist()]) + places).tolist()}
 
 
-def mean_messages(x: Tensor, edges: Tensor) -> Tensor:
-    """A right one, for mistakes in what comes after; so are those that follow."""
-    total = x.index_add(0, edges[1], x[edges[0]])
-    return total / (1 + torch.bincount(edges[1], minlength=len(x)))[:, None]
-
-
-def renumber(x: Tensor, edges: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
-    return x[order], order.argsort()[edges]
-
-
-def spread(x: Tensor) -> float:
-    return (x - x.mean(dim=0)).square().sum(dim=1).mean().item()
-
-
-def patchify(pictures: Tensor, size: int) -> Tensor:
-    return F.unfold(pictures, size, stride=size).mT
-
-
-def unpatchify(patches: Tensor, size: int, height: int, width: int) -> Tensor:
-    return F.fold(patches.mT, (height, width), size, stride=size)
-
-
 class HandWithoutItself(Wrong):
     part, loses = "graph_hand", 4
     hint = (

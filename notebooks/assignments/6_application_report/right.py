@@ -5,34 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import re
 import statistics
 from collections import Counter, defaultdict
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import torch
 
 from tools.course.judge import Right
-
-
-def given() -> dict[str, Any]:
-    """The names of the master: what students are given, and right tools."""
-    found: dict[str, Any] = {}
-    for cell in nbformat.read(Path(__file__).parent / "master.ipynb", as_version=4).cells:
-        if {"imports", "answer"} & set(cell.metadata.get("tags", [])):
-            exec(cell.source.replace("print(", "str("), found)
-    return found
-
-
-_names = given()
-NUMBER: re.Pattern[str] = _names["NUMBER"]
-made_up, paired_interval = _names["made_up"], _names["paired_interval"]
-p_of_seeds, verdict, chosen = _names["p_of_seeds"], _names["verdict"], _names["chosen"]
-split_by_groups = _names["split_by_groups"]
 
 
 def gains(variant: int) -> list[float]:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 import statistics
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 
 from tools.course.judge import Wrong
-
-
-def given() -> dict[str, Any]:
-    """The names of the master: what students are given, and right tools."""
-    found: dict[str, Any] = {}
-    for cell in nbformat.read(Path(__file__).parent / "master.ipynb", as_version=4).cells:
-        if {"imports", "answer"} & set(cell.metadata.get("tags", [])):
-            exec(cell.source.replace("print(", "str("), found)
-    return found
-
-
-_names = given()
-NUMBER: re.Pattern[str] = _names["NUMBER"]
-made_up, paired_interval = _names["made_up"], _names["paired_interval"]
-p_of_seeds, verdict = _names["p_of_seeds"], _names["verdict"]
 
 
 def gains(variant: int) -> list[float]:
@@ -352,11 +334,6 @@ class ChosenWorst(Wrong):
         return int(np.nanargmin(means))
 
 
-def quantiles(found: Any) -> list[float]:
-    """The ends of an interval."""
-    return [float(it) for it in np.quantile(found, [0.025, 0.975])]
-
-
 class IntervalUnpaired(Wrong):
     part, loses = "interval", 6
     hint = (
@@ -677,11 +654,6 @@ class VerdictTurned(Wrong):
 
     def verdict(gain, low, high):
         return "loses" if low > 0 else "gains" if high < 0 else "no difference found"
-
-
-def numbers_of(values: dict[str, Any]) -> list[float]:
-    """The values that are numbers, without sign."""
-    return [abs(it) for it in values.values() if isinstance(it, (int, float))]
 
 
 class TextWithin(Wrong):
