@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
 import http.server
+import io
+import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat.v4
+import numpy as np
+import psutil
 import pytest
 
-from tools.course import masters, run, sandbox
+from tools.course import masters, run, sandbox, worker
 from tools.course.judge import Verdict
 
 SECONDS = 8.0
@@ -186,6 +191,31 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     assert verdicts["causal"].points == 0
     assert verdicts["causal"].hint == "It stopped with an error. TypeError: it gives a Hostile"
     assert not (tmp_path / "opened").exists()
+
+
+def test_an_array_that_holds_a_pickle_is_refused(tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'opened'}",)
+
+    file = io.BytesIO()
+    np.save(file, np.array([Hostile()], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match="allow_pickle"):
+        worker.decode({"array": base64.b64encode(file.getvalue()).decode()})
+    assert not (tmp_path / "opened").exists()
+
+
+@walls
+def test_what_a_notebook_has_started_ends_with_it() -> None:
+    cell = (
+        "import os, time\nfor _ in range(40):\n    if os.fork() == 0:\n"
+        "        os.setsid()\n        time.sleep(600)\n        os._exit(0)"
+    )
+    before = set(psutil.pids())
+    verdicts, _ = graded(cell)
+    assert full(verdicts)
+    left = [it for it in psutil.process_iter(["cmdline"]) if it.pid not in before]
+    assert not [it for it in left if ".worker.py" in " ".join(it.info["cmdline"] or [])]
 
 
 @pytest.mark.parametrize(

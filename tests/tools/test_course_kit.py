@@ -110,6 +110,19 @@ def test_a_table_of_students_is_read(tmp_path: Path) -> None:
     assert kit.students_of(path) == ["Ada", "Ben"]
 
 
+def test_an_old_course_stays_until_the_new_one_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "course" / "syllabus.md"
+    old.parent.mkdir()
+    old.write_text("last year", encoding="utf-8")
+    monkeypatch.setattr(kit, "catalogue", lambda: 1 / 0)
+    monkeypatch.setattr(notebooks, "chapters", list)
+    with pytest.raises(ZeroDivisionError):
+        kit.main(["--out", str(tmp_path / "course")])
+    assert old.read_text(encoding="utf-8") == "last year"
+
+
 def test_a_folder_of_another_kind_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     assert kit.main(["--out", str(tmp_path)]) == 2

@@ -37,7 +37,7 @@ BWRAP = _bubblewrap()
 KIND = "sandbox" if BWRAP else "limits only"
 MEMORY = 6_000_000_000  # bytes of addresses; PyTorch alone takes about 3
 FILE_SIZE = 50_000_000
-PROCESSES = 64  # with threads; inside the sandbox they are counted apart from those of the user
+PROCESSES = 64  # with threads; counted apart from those of the user, and for root without effect
 SYSTEM = ("/usr", "/bin", "/lib", "/lib64", "/lib32", "/etc/ld.so.cache", "/etc/alternatives")
 
 
