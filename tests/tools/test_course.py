@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
-from tools.course import judge, masters, run
-from tools.course.judge import Answer, Verdict
+from tools.course import judge, masters, run, worker
+from tools.course.judge import Answer, Part, Verdict
 from tools.course.masters import Assignment
 
 NAMES = masters.names()
@@ -40,6 +42,47 @@ def test_right_solutions_that_look_different_get_full_marks(name: str, variant: 
         verdict = judged(assignment, right, variant)
         assert verdict.points == verdict.out_of, (right.__name__, verdict)
         assert not verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "alike"),
+    [
+        (torch.tensor([1.0, 2.0]), np.array([1.0, 2.0]), True),
+        (torch.tensor([1.0]), torch.tensor([1.0], dtype=torch.float64), True),
+        (torch.ones(2), torch.ones(2, 1), False),
+        (torch.ones(2, dtype=torch.bool), torch.ones(2), False),
+        (1.0, True, False),
+        (None, 0, False),
+        ("a", "a", True),
+        (["a", "b"], ["a", "c"], False),
+        ([torch.ones(2), torch.ones(3)], [torch.ones(2), torch.ones(3)], True),
+        ([1.0, 2.0], [1.0], False),
+        ({"x": 1.0}, {"x": 1.0, "y": 2.0}, False),
+        (float("nan"), float("nan"), True),
+        (1.0, 1.0 + 3e-4, False),
+        (worker.Fault("ValueError: no"), worker.Fault("ValueError: no"), False),
+    ],
+)
+def test_what_counts_as_the_same(value: object, other: object, alike: bool) -> None:
+    assert judge.same(value, other, 1e-4) is alike
+    assert judge.same(other, value, 1e-4) is alike
+
+
+def test_a_hint_needs_the_same_kind_of_error() -> None:
+    part = Part("p", "Part", ["f"], lambda student: {}, [judge.Case("right", 2, "x")])
+    known = {"You divide by zero.": ({}, "ZeroDivisionError: division by zero")}
+    right = {"x": 1.0}
+    verdict = judge.judge(part, {}, "ZeroDivisionError: float division", right, lambda: known)
+    assert verdict.hint == "You divide by zero."
+    verdict = judge.judge(part, {}, "KeyError: 'a'", right, lambda: known)
+    assert verdict.hint == "It stopped with an error. KeyError: 'a'"
+    verdict = judge.judge(part, {"x": 2.0}, "", right, lambda: known)
+    assert (verdict.points, verdict.out_of, verdict.hint) == (0, 2, judge.GENERAL)
+
+
+def test_the_better_track_counts() -> None:
+    assert judge.total([("", 3), ("graphs", 5), ("patches", 4), ("patches", 2)]) == 9
+    assert judge.total([("", 3)]) == 3
 
 
 @pytest.mark.parametrize("name", NAMES)

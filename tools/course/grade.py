@@ -39,12 +39,9 @@ def read(path: Path) -> nbformat.NotebookNode:
         ValueError: if the file is none, in one line.
     """
     try:
-        notebook = nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
-        for cell in notebook.cells:
-            cell.source = cell.source.replace("\r\n", "\n")
+        return nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
     except Exception as error:  # nbformat raises what its parser and its schema raise
         raise ValueError(f"This file cannot be read as a notebook ({type(error).__name__}).") from None
-    return notebook
 
 
 def submissions(folder: Path) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from largemodels.text.service import OUTCOMES, Assistant, Costs, Odds, evidence,
 def test_the_costs_by_hand() -> None:
     found = Costs(wrong=3, ask=0.25, person=1).of([0.6, 0.9], [0.9, 0.95])
     np.testing.assert_allclose(found, [[1.2, 0.35, 1.0], [0.3, 0.3, 1.0]])
+    np.testing.assert_allclose(Costs(wrong=3, ask=0.5, person=2).of(0.5, 0.75), [1.5, 1.0, 2.0])
 
 
 @pytest.mark.parametrize(
