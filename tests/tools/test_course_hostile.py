@@ -215,14 +215,16 @@ def test_what_a_notebook_has_started_ends_with_it() -> None:
     verdicts, _ = graded(cell)
     assert full(verdicts)
     left = [it for it in psutil.process_iter(["cmdline"]) if it.pid not in before]
-    assert not [it for it in left if ".worker.py" in " ".join(it.info["cmdline"] or [])]
+    left = [it for it in left if ".worker.py" in " ".join(it.info["cmdline"] or [])]
+    # The kernel ends the others of a process namespace after its first, which takes a moment on a busy machine.
+    assert not psutil.wait_procs(left, timeout=60)[1]
 
 
 @pytest.mark.parametrize(
     "cell",
     [
         # Messages of its own on all pipes, before the grader asks for anything.
-        "import os\nfor pipe in range(3, 30):\n    try:\n"
+        "import os\nfor pipe in range(3, 1000):\n    try:\n"
         '        os.write(pipe, b\'{"part": "causal", "found": {}, "points": 99}\\n\')\n'
         "    except OSError:\n        pass",
         # What the worker compares and sends, changed.
@@ -238,7 +240,7 @@ def test_forged_messages_gain_nothing(cell: str) -> None:
 
 
 def test_garbage_in_the_pipe_is_said() -> None:
-    cell = "import os\nfor pipe in range(3, 30):\n    try:\n        os.write(pipe, b'garbage\\n')\n"
+    cell = "import os\nfor pipe in range(3, 1000):\n    try:\n        os.write(pipe, b'garbage\\n')\n"
     cell += "    except OSError:\n        pass"
     verdicts, notes = graded(cell)
     assert full(verdicts)
