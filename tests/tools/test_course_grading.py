@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import itertools
 import os
 from pathlib import Path
@@ -52,6 +53,17 @@ def test_all_answers_are_graded_alike_in_the_sandbox(kind: str) -> None:
             assert verdict.out_of - verdict.points == loses, (answer, verdict, notes)
             if answer and issubclass(answer, Wrong) and answer.hint:
                 assert verdict.hint == answer.hint
+
+
+def test_a_part_with_few_variants_of_its_data() -> None:
+    assignment = masters.load("2_attention")
+    parts = tuple(dataclasses.replace(part, variants=2) for part in assignment.parts if part.name != "hand")
+    assignment = dataclasses.replace(assignment, parts=parts)
+    assert parts[0].number(7) == parts[0].number(1) == 1
+    verdicts, _ = run.grade(assignment, assignment.master, 7)
+    assert all(it.points == it.out_of for it in verdicts)
+    mine, theirs, others = (parts[0].observe(assignment.names(), number)[0] for number in (7, 1, 2))
+    assert str(mine) == str(theirs) != str(others)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -80,6 +80,8 @@ class Part:
         track: where an assignment leaves a choice, the track that the part belongs to; the better one counts.
         needs: earlier parts whose right solutions are put into the student's notebook for this part.
         seconds: how long `drive` may take.
+        variants: in how many variants the data comes; 0 for one of each number. A part that trains has few, since the
+            right solution and the catalogue run on each.
     """
 
     name: str
@@ -91,11 +93,16 @@ class Part:
     needs: Sequence[str] = ()
     track: str = ""
     seconds: float = 20.0
+    variants: int = 0
 
     @property
     def points(self) -> float:
         """All points of the part."""
         return sum(case.points for case in self.cases)
+
+    def number(self, variant: int) -> int:
+        """Which data the students of a variant get."""
+        return variant % self.variants if self.variants else variant
 
     def observe(self, names: Mapping[str, Any], variant: int = 0) -> tuple[dict[str, Any], str]:
         """What the driver sees of functions of this process, and the error that ended it, if any.
@@ -103,7 +110,7 @@ class Part:
         For solutions of the book's own; a student's run in a sandbox (`tools.course.grade`).
         """
         try:
-            found = worker.observe(self.drive, dict(names), self.data(variant))
+            found = worker.observe(self.drive, dict(names), self.data(self.number(variant)))
         except Exception as problem:
             return {}, worker.said(problem)
         return worker.decode(worker.encode(found)), ""

@@ -471,6 +471,7 @@ PARTS = [
         texts,
         needs=["batch", "block", "loss", "evaluate", "steps"],
         seconds=60,
+        variants=5,
     ),
     Part(
         "knobs",

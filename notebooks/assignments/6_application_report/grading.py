@@ -703,6 +703,7 @@ PARTS = [
         ],
         needs=TOOLS,
         seconds=60.0,
+        variants=1,
     ),
     Part(
         "summary",
@@ -761,5 +762,6 @@ PARTS = [
         ],
         needs=TOOLS,
         seconds=90.0,
+        variants=1,
     ),
 ]
