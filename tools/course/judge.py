@@ -144,34 +144,35 @@ class Answer:
     @classmethod
     def cell(cls, variant: int) -> str:
         """Its program as a cell of a student's notebook, with the imports of its file."""
+        imports, functions = sources(cls.__module__)
         lines = [f"{name} = {value!r}" for name, value in cls.values(variant).items()]
-        return "\n\n".join([_imports(cls.__module__), *cls._own().values(), *lines])
-
-    @classmethod
-    @functools.cache
-    def _own(cls) -> dict[str, str]:
-        """Sources of the functions and classes that the body of the class defines."""
-        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-        assert isinstance(body, ast.ClassDef)
-        kinds = (ast.FunctionDef, ast.ClassDef)
-        return {
-            it.name: ast.unparse(it)
-            for it in body.body
-            if isinstance(it, kinds) and it.name not in vars(Answer)
-        }
+        return "\n\n".join([imports, *functions[cls.__name__], *lines])
 
 
 @functools.cache
-def _imports(module: str) -> str:
-    """The imports of a module, without those of the grader."""
+def sources(module: str) -> tuple[str, dict[str, list[str]]]:
+    """The imports of a module, without those of the grader, and the functions and classes in each of its classes.
+
+    Python 3.11 may fail where two threads parse at once, so :func:`tools.course.masters.load` asks for this before
+    threads begin.
+    """
     body = ast.parse(inspect.getsource(sys.modules[module])).body
-    kept = [it for it in body if isinstance(it, (ast.Import, ast.ImportFrom))]
-    lines = [
+    imports = [
         ast.unparse(it)
-        for it in kept
-        if getattr(it, "module", None) not in ("__future__", "tools.course.judge")
+        for it in body
+        if isinstance(it, (ast.Import, ast.ImportFrom))
+        and getattr(it, "module", None) not in ("__future__", "tools.course.judge")
     ]
-    return "\n".join(lines)
+    functions = {
+        it.name: [
+            ast.unparse(inner)
+            for inner in it.body
+            if isinstance(inner, (ast.FunctionDef, ast.ClassDef)) and inner.name not in vars(Answer)
+        ]
+        for it in body
+        if isinstance(it, ast.ClassDef)
+    }
+    return "\n".join(imports), functions
 
 
 class Wrong(Answer):
