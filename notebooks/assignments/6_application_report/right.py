@@ -396,6 +396,20 @@ class RunPasted(Right):
         return found
 
 
+class RunAgainstARule(Right):
+    part = "experiment"
+
+    def experiment():
+        """The rival is a rule without chance, so seeds change nothing for it."""
+        found = made_up(12, n_seeds=3)
+        its = found["rival"]
+        its["test"] = [its["test"][0]] * 3
+        for i, trial in enumerate(its["trials"]):
+            trial["validation"] = [0.5 + i / 10] * 3
+        its["chosen"] = 2
+        return found
+
+
 class SummaryInOrder(Right):
     part = "summary"
 
