@@ -396,10 +396,9 @@ class IntervalUnpaired(Wrong):
             sums = np.stack([np.bincount(group, row) for row in it])
             rows = chance.integers(len(it), size=(draws, len(it)))
             columns = chance.integers(len(names), size=(draws, len(names)))
-            above = np.array(
-                [sums[r][:, c].sum() for r, c in zip(rows, columns, strict=True)]
-            )
-            means.append(above / (len(it) * sizes[columns].sum(axis=1)))
+            by_group = sums[rows].mean(axis=1)
+            above = np.take_along_axis(by_group, columns, axis=1).sum(axis=1)
+            means.append(above / sizes[columns].sum(axis=1))
         low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
         return its[0].mean() - its[1].mean(), low, high
 
