@@ -184,7 +184,7 @@ def test_a_page_says_points_and_hints_and_escapes_what_a_student_wrote() -> None
     notebook.cells.append(nbformat.v4.new_code_cell("raise ValueError('<script>alert(1)</script>')"))
     verdicts, notes = run.grade(assignment, notebook, 0)
     page = reports.page("<b>", reports.Report("x", assignment.name, 0, verdicts, notes), assignment)
-    assert "25 of 30 points" in page
+    assert f"{30 - wrong['weights'].loses:g} of 30 points" in page
     assert "the softmax runs over the queries" in page
     assert "<script>" not in page
     assert "<b>" not in page
