@@ -91,9 +91,9 @@ def named() -> list[Path]:
     return [path for path in requirements.files() if path.name != "constraints.txt"]
 
 
-def test_only_parts_share_a_pin() -> None:
-    once = [of(name).keys() for name in ("notebooks", "tools", "constraints")]
-    once.append({name for part in PARTS for name in of(part)})
+def test_only_parts_and_tools_share_a_pin() -> None:
+    once = [of(name).keys() for name in ("notebooks", "constraints")]
+    once.append({name for part in (*PARTS, "tools") for name in of(part)})
     assert len(set().union(*once)) == sum(map(len, once))
 
 
