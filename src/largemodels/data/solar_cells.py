@@ -2,7 +2,8 @@
 
 Buerhop-Lutz et al., 2018, "A benchmark for visual identification of defective solar cells in electroluminescence
 imagery" (https://doi.org/10.4229/35thEUPVSEC20182018-5CV.3.15). The cells were cut out of photographs of 44 modules.
-Which cell belongs to which module is not published, but the order of the files is (see the card).
+Which cell
+belongs to which module is not in the table; here it is inferred from the order of the files.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from torch import Tensor
 from .registry import DataError, files
 
 SIDE = 300  # pixels
+# Cells of the 44 modules in the order of the files. The table does not say where a module ends; see the card for what
+# speaks for these numbers.
+_CELLS = (*[60] * 21, 54, *[60] * 5, 50, *[60] * 8, 72, *[60] * 3, 48, *[60] * 3)
 # SHA-256 of the SHA-256 sums of all pictures, in the order of the table: 2,624 lines would swamp the registry.
 _SUM = "f534b5cb55c3dd0c15f0071bc6c62b7a72e46743e61d628946c3deb5211284c6"
 
@@ -31,7 +35,8 @@ class SolarCells:
     pictures: Tensor  # (n, 300, 300), uint8; dark is where no current flows, or nothing glows
     probability: Tensor  # (n,), that the cell is defective, as experts said: 0, 1/3, 2/3 or 1
     poly: Tensor  # (n,), whether the silicon is polycrystalline, otherwise monocrystalline
-    number: Tensor  # (n,), of the file, from 0; neighbours often come from one module
+    module: Tensor  # (n,), from 0 to 43: inferred from the order of the files, not published
+    number: Tensor  # (n,), of the file, from 0
 
 
 def solar_cells(rows: Iterable[int] | None = None, *, unchecked: bool = False) -> SolarCells:
@@ -62,6 +67,7 @@ def solar_cells(rows: Iterable[int] | None = None, *, unchecked: bool = False) -
         torch.from_numpy(pictures),
         torch.tensor([thirds[row] / 3 for row in chosen]),
         torch.tensor([lines[row][2] == "poly" for row in chosen], dtype=torch.bool),
+        torch.arange(len(_CELLS)).repeat_interleave(torch.tensor(_CELLS))[chosen],
         torch.tensor(chosen, dtype=torch.long),
     )
 
@@ -75,5 +81,7 @@ def _read(paths: list[Path], unchecked: bool) -> list[bytes]:
         raise DataError(f"A picture of solar-cells cannot be read: {error}. {again}") from error
     found = hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in read)).hexdigest()
     if found != _SUM and not unchecked:
-        raise DataError(f"A picture of solar-cells is damaged: the sum of all is {found}, not {_SUM}. {again}")
+        raise DataError(
+            f"A picture of solar-cells is damaged: the sum of all is {found}, not {_SUM}. {again}"
+        )
     return read
