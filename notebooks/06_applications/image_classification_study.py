@@ -9,6 +9,7 @@ each is the test once, five other modules choose features, kernel and penalty, a
 from the rest, three draws each. The same again with the cells dealt at random, which puts cells of
 one module on both sides. A row holds the rank of each test cell, most suspicious first, as three
 hexadecimal digits, and how many test cells lie above the threshold chosen on validation cells.
+The network computes in bfloat16.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ import largemodels as lm
 from largemodels.data.solar_cells import SolarCells, solar_cells
 from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
-LABELS = (5, 10, 20, 50, 100, 200, 500)  # a class
+LABELS = (5, 20, 100, 500)  # a class
 FOLDS, DRAWS, TUNING_DRAW = range(4), range(3), 9
 LADDER = [10.0 ** (power / 2) for power in range(-16, 13)]  # of the penalty C
 # Of each method: what the machine may see. Each is tried with both kernels.
 SEEN = {
     "hand": ["hog 16", "hog 32", "texture", "hog 16 + texture", "hog 32 + texture"],
-    "frozen": ["128", "224", "224 most", "224 middle", "300"],
+    "frozen": ["128", "128 most", "224", "224 most", "224 middle"],
 }
 KERNELS = ("linear", "RBF")
 
@@ -89,9 +90,9 @@ def small(side: int, pictures: Tensor) -> Tensor:
 
 
 def texture(picture: np.ndarray) -> np.ndarray:
-    """Shares of local binary patterns on three circles, and how bright the pixels are."""
+    """Shares of local binary patterns on two circles, and how bright the pixels are."""
     found = []
-    for radius, points in ((1, 8), (2, 16), (4, 16)):
+    for radius, points in ((1, 8), (3, 16)):
         codes = local_binary_pattern(picture, points, radius, "uniform").astype(int)
         found.append(np.bincount(codes.ravel(), minlength=points + 2) / picture.size)
     found.append(np.percentile(picture, [1, 5, 10, 25, 50, 75, 90, 95, 99]) / 255)
@@ -101,7 +102,7 @@ def texture(picture: np.ndarray) -> np.ndarray:
 def layers(network: lm.EfficientNetLite, pictures: Tensor) -> dict[str, Tensor]:
     """Of the last layer the mean and the largest over places, of the eleventh block the mean."""
     x = lite0_pixels(pictures).expand(-1, 3, -1, -1)
-    x = F.relu6(network.stem(x.contiguous(memory_format=torch.channels_last)))
+    x = F.relu6(network.stem(x))
     for number, block in enumerate(network.blocks):
         x = block(x)
         if number == 10:
@@ -113,10 +114,12 @@ def layers(network: lm.EfficientNetLite, pictures: Tensor) -> dict[str, Tensor]:
 @functools.cache
 def network_features(side: int) -> dict[str, np.ndarray]:
     """Of all cells, by layer."""
-    network = load_efficientnet_lite0().to(memory_format=torch.channels_last)
-    with torch.no_grad():
+    network = load_efficientnet_lite0()
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         found = [layers(network, small(side, it)) for it in cells().pictures.split(16)]
-    return {name: torch.cat([it[name] for it in found]).numpy() for name in found[0]}
+    return {
+        name: torch.cat([it[name] for it in found]).float().numpy() for name in found[0]
+    }
 
 
 @functools.cache
@@ -220,7 +223,7 @@ def choose(who: str, n: int, fold: int, how: str) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("06_applications/image_classification")
-    for how, labels in (("modules", LABELS), ("random", (20, 100, 500))):
+    for how, labels in (("modules", LABELS), ("random", (100, 500))):
         for fold in FOLDS:
             for who in SEEN:
                 for n in labels:
