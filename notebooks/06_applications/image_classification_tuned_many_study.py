@@ -1,0 +1,21 @@
+"""Study of the chapter "Image classification": networks whose weights all learn, 500 labels a class.
+
+    make study NAME=06_applications/image_classification_tuned_many
+
+One thread, about 6 minutes. Everything else is as in the study with 100 labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from image_classification_tuned_study import FOLDS_SEEN, STEPS, choose
+
+import largemodels as lm
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    study = lm.studies.Study("06_applications/image_classification_tuned_many")
+    for fold in FOLDS_SEEN:
+        for who in STEPS:
+            choose(study, who, 500, fold)
+    study.save()
