@@ -1,4 +1,4 @@
-"""Study of the chapter "Image classification": networks whose weights all learn, 20 labels a class.
+"""Study of the chapter "Image classification": all weights learn, 20 labels a class.
 
     make study NAME=06_applications/image_classification_tuned_few
 

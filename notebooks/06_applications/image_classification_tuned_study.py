@@ -2,12 +2,12 @@
 
     make study NAME=06_applications/image_classification_tuned
 
-One thread, about 5 minutes: 100 labels a class. The folds, modules and labels are those of the study of frozen
-features, for two of the four folds. "tuned" is EfficientNet-Lite0 from ImageNet at 128 × 128
-pixels, whose new head starts as logistic regression on its frozen features and whose batch
-normalisation keeps ImageNet's means; "scratch" is a ResNet of ten layers without any training
-before, at the same size. Each tries learning rates until the best on validation modules lies
-inside a ladder, and that run's ranks of the test cells count. They are ranked in bfloat16.
+One thread, about 5 minutes: 100 labels a class. Folds, modules and labels are those of the study
+of frozen features, for two of the four folds. "tuned" is EfficientNet-Lite0 from ImageNet at
+128 × 128 pixels, whose new head starts as logistic regression on its frozen features and whose
+batch normalisation keeps ImageNet's means; "scratch" is a ResNet of ten layers that has learnt
+nothing before, at the same size. Each tries learning rates until the best on validation modules
+lies inside a ladder, and that run's ranks of the test cells count. Cells are ranked in bfloat16.
 """
 
 from __future__ import annotations
