@@ -4,9 +4,9 @@
 
 One thread, about 4 minutes. A plain head as in the chapter, with 100 labels a class. With 50:
 learning from cells of one kind of silicon and testing on the other; labels from cells alone of
-which the experts were certain; and features of an EfficientNet-Lite0 whose weights are drawn at random, so that it
-has the architecture and no ImageNet. Features, kernel and penalty of "hand" and "frozen" are chosen
-as in the first study; learning from one kind, on validation cells of that kind.
+which the experts were certain; and features of an EfficientNet-Lite0 whose weights are drawn at
+random, so that it has the architecture and no ImageNet. Features, kernel and penalty of "hand" and
+"frozen" are chosen as in the first study; learning from one kind, on validation cells of that kind.
 """
 
 from __future__ import annotations
