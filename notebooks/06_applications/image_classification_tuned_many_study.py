@@ -1,4 +1,4 @@
-"""Study of the chapter "Image classification": all weights learn, 500 labels a class.
+"""Study of the chapter "Image classification": all weights learn, 450 labels a class.
 
     make study NAME=06_applications/image_classification_tuned_many
 
@@ -17,5 +17,5 @@ if __name__ == "__main__":
     study = lm.studies.Study("06_applications/image_classification_tuned_many")
     for fold in FOLDS_SEEN:
         for who in STEPS:
-            choose(study, who, 500, fold)
+            choose(study, who, 450, fold)
     study.save()

@@ -27,7 +27,7 @@ import largemodels as lm
 from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
 SIDE, BATCH_SIZE, DECAY = 128, 16, 0.01
-STEPS = {"tuned": {20: 25, 100: 50, 500: 100}, "scratch": {20: 100, 100: 150, 500: 250}}
+STEPS = {"tuned": {20: 25, 100: 50, 450: 100}, "scratch": {20: 100, 100: 150, 450: 250}}
 RATES = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3]
 FIRST = {"tuned": 3e-4, "scratch": 3e-3}
 FOLDS_SEEN = (0, 1)
