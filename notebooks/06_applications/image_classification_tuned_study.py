@@ -5,9 +5,9 @@
 One thread, about 10 minutes: 100 labels a class, two of the four folds. Modules and labels are
 those of the study of frozen features, one draw of labels each. "tuned" is EfficientNet-Lite0 from
 ImageNet at 128 × 128 pixels, whose new head starts as logistic regression on frozen features and
-whose batch normalisation keeps ImageNet's means; "scratch" is a ResNet of ten layers that has learnt
-nothing before, at the same size. Each tries learning rates until the best on validation modules
-lies inside a ladder, and that run's ranks of the test cells count. Cells are ranked in bfloat16.
+whose batch normalisation keeps ImageNet's means; "scratch" is a ResNet of ten layers that has
+learnt nothing before, at the same size. Each tries learning rates until the best on validation
+modules lies inside a ladder; that run's ranks of the test cells count. They are ranked in bfloat16.
 """
 
 from __future__ import annotations
