@@ -138,7 +138,9 @@ def run(who: str, n: int, fold: int, rate: float, how: str = "modules") -> dict[
         for part in ("validation", "test")
     }
     area = roc_auc_score(defective()[its["validation"]], found["validation"])
-    return {"validation": 100 * float(area), **judged(found, fold, how)}
+    row = {"validation": 100 * float(area), **judged(found, fold, how)}
+    del row["tied"]
+    return row
 
 
 def choose(study: Any, who: str, n: int, fold: int) -> None:
