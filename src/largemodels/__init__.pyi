@@ -24,6 +24,7 @@ from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.ratings import rated_sentences as rated_sentences
+from .data.solar_cells import solar_cells as solar_cells
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles
