@@ -18,7 +18,7 @@ from torch import Tensor
 from .registry import files
 from .stamps import Stamp
 
-SIDE = 128  # pixels of a scene
+SIDE = 96  # pixels of a scene
 # Photographs that show none of the kinds of things that scenes are made of.
 BACKDROPS = (
     *("astronaut", "brick", "camera", "china", "coffee", "coins", "grass", "gravel"),
@@ -145,7 +145,12 @@ def draw(
         beside: put these bars where no thing is, as a control, as far as there is room.
         texture: fill the things' outlines with this photograph instead, so that only the outline is theirs.
     """
-    box = (planned.crop[0], planned.crop[1], planned.crop[0] + planned.crop[2], planned.crop[1] + planned.crop[2])
+    box = (
+        planned.crop[0],
+        planned.crop[1],
+        planned.crop[0] + planned.crop[2],
+        planned.crop[1] + planned.crop[2],
+    )
     ground = Image.fromarray(planned.backdrop).resize((side, side), Image.Resampling.BILINEAR, box=box)
     pixels = np.asarray(ground, np.float32) * np.array(planned.tint, np.float32)
     pixels = pixels[:, ::-1].copy() if planned.mirrored else pixels
@@ -188,9 +193,7 @@ def tensors(scenes: Sequence[Scene], kinds: Sequence[str]) -> tuple[Tensor, list
     return pictures, [torch.from_numpy(it.boxes) for it in scenes], classes
 
 
-def _pasted(
-    it: Placed, side: int, texture: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, int, int]:
+def _pasted(it: Placed, side: int, texture: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, int, int]:
     """Colours, alpha from 0 to 1, and the left and top of a thing, cut off at the edges of the scene."""
     longest = max(it.stamp.size)
     height, width = (max(1, round(it.size * side * edge / longest)) for edge in it.stamp.size)

@@ -83,9 +83,7 @@ def stamps(*, language: str = "en", unchecked: bool = False) -> list[Stamp]:
     return _grouped(found)
 
 
-def split(
-    found: list[Stamp], seed: int, shares: tuple[float, float] = (0.6, 0.15)
-) -> dict[str, list[Stamp]]:
+def split(found: list[Stamp], seed: int, shares: tuple[float, float] = (0.6, 0.15)) -> dict[str, list[Stamp]]:
     """Stamps of "train", "validation" and "test": of each kind the shares given, and the rest; groups stay together.
 
     Args:
@@ -132,7 +130,7 @@ def _caption(path: Path | None, language: str) -> str:
 
 
 def _first_word(name: str) -> str:
-    """ "lion-2" and "lion" give "lion"; "flower3" stays, since the numbered flowers are different ones."""
+    """The names "lion-2" and "lion" give "lion"; "flower3" stays, since the numbered flowers are different ones."""
     word = re.split(r"[-_]", name)[0].lower()
     word = word if word.startswith("flower") else word.rstrip("0123456789")
     return _SAME.get(word, word)
@@ -158,6 +156,5 @@ def _grouped(found: list[Stamp]) -> list[Stamp]:
                 old, new = group[one], group[other]
                 group = [new if it == old else it for it in group]
     return [
-        Stamp(it.name, it.kind, name, it.caption, it.picture)
-        for it, name in zip(found, group, strict=True)
+        Stamp(it.name, it.kind, name, it.caption, it.picture) for it, name in zip(found, group, strict=True)
     ]
