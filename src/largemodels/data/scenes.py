@@ -7,7 +7,7 @@ Dwibedi, Misra and Hebert, 2017, "Cut, paste and learn" (https://arxiv.org/abs/1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -182,15 +182,14 @@ def draw(
     )
 
 
-def tensors(scenes: Sequence[Scene], kinds: Sequence[str]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+def tensors(scenes: Sequence[Scene], classes: Mapping[str, int]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Pictures ``(n, 3, side, side)`` from 0 to 1, and for each its boxes ``(things, 4)`` and class numbers.
 
-    A thing whose kind is not in ``kinds`` has the class -1.
+    A thing whose kind is not in ``classes`` has the class -1.
     """
     pictures = torch.from_numpy(np.stack([it.picture for it in scenes])).permute(0, 3, 1, 2).float() / 255
-    number = {kind: at for at, kind in enumerate(kinds)}
-    classes = [torch.tensor([number.get(kind, -1) for kind in it.kinds]) for it in scenes]
-    return pictures, [torch.from_numpy(it.boxes) for it in scenes], classes
+    numbers = [torch.tensor([classes.get(kind, -1) for kind in it.kinds]) for it in scenes]
+    return pictures, [torch.from_numpy(it.boxes) for it in scenes], numbers
 
 
 def _pasted(it: Placed, side: int, texture: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, int, int]:

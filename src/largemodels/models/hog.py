@@ -25,7 +25,7 @@ from .base import Model
 class HogConfig:
     """Sizes of the sliding-window detector."""
 
-    n_classes: int = 5
+    n_classes: int = 3
     cell: int = 4  # pixels a side
     orientations: int = 9
     windows: tuple[tuple[int, int], ...] = ((6, 6), (4, 7), (7, 4))  # rows and columns, in cells

@@ -2,11 +2,12 @@
 
 Redmon, Divvala, Girshick and Farhadi, 2016, "You only look once" (https://arxiv.org/abs/1506.02640): the picture is
 divided into a grid, and the cell that holds an object's centre says that there is one, where its box is, and of which
-class it is. The formula of the box with anchors is that of YOLOv2 (Redmon and Farhadi, 2017,
+class it is. A box is told relative to an anchor, as in YOLOv2 (Redmon and Farhadi, 2017,
 https://arxiv.org/abs/1612.08242).
 
 What differs from the papers: the network is fully convolutional, hundreds of times smaller, with dilated convolutions
 instead of further halvings of the resolution, so that a cell sees the whole of a large object; it is not pretrained.
+A centre may lie half a cell outside of its cell, so that the neighbours can be responsible for it, too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .base import Model
 class YoloConfig:
     """Sizes of the detector."""
 
-    n_classes: int = 5
+    n_classes: int = 3
     channels: tuple[int, int, int] = (16, 32, 64)  # after each of three halvings of the resolution
     dilations: tuple[int, ...] = (1, 2, 4)  # one residual block each
     anchors: tuple[tuple[float, float], ...] = ((32.0, 32.0),)  # width and height in pixels
@@ -83,7 +84,8 @@ class Yolo(Model):
         return x.permute(0, 1, 3, 4, 2)
 
     def boxes(self, raw: Tensor) -> Tensor:
-        """Boxes in pixels: the centre lies in the cell, and the size is a multiple of the anchor's.
+        """Boxes in pixels: the centre lies in the cell or at most half a cell beside it, the size is a multiple of the
+        anchor's.
 
         Args:
             raw: ``(batch, anchors, rows, columns, 4 or more)``.
@@ -94,9 +96,9 @@ class Yolo(Model):
         rows, columns = raw.shape[2:4]
         down, right = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
         corner = torch.stack([right, down], dim=-1).to(raw)
-        centre = self.config.stride * (corner + raw[..., :2].sigmoid())
+        centre = self.config.stride * (corner + 2 * raw[..., :2].sigmoid() - 0.5)
         anchors = raw.new_tensor(self.config.anchors)[:, None, None]
-        size = anchors * raw[..., 2:4].clamp(max=4).exp()
+        size = anchors * raw[..., 2:4].clamp(-4, 4).exp()
         return torch.cat([centre - size / 2, centre + size / 2], dim=-1)
 
     @torch.no_grad()

@@ -1,14 +1,15 @@
 """Object detection: overlap of boxes, non-maximum suppression, YOLO's loss and average precision.
 
 Boxes are left, top, right, bottom, in pixels. The loss is that of YOLO (Redmon et al., 2016,
-https://arxiv.org/abs/1506.02640), with the boxes of YOLOv2 and with cross-entropies where that paper has squared
-errors, as in YOLOv3 (https://arxiv.org/abs/1804.02767). Average precision is computed as COCO does (Lin et al., 2014,
+https://arxiv.org/abs/1506.02640), with cross-entropies where that paper has squared errors, as in YOLOv3
+(https://arxiv.org/abs/1804.02767), with an overlap as the loss of boxes, and three responsible cells for a thing
+instead of one, which its successors have, too. Average precision is computed as COCO does (Lin et al., 2014,
 https://arxiv.org/abs/1405.0312): the mean of the precision at 101 recalls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,9 @@ def yolo_targets(
     stride: int,
     grid: tuple[int, int],
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Who is responsible for what: the cell with the box's centre, and of its anchors the one most like the box.
+    """Who is responsible for what: three cells for each thing, and of their anchors the one most like its box.
+
+    The cells are the one with the box's centre and the two that are nearest to it, beside and above or below.
 
     Args:
         boxes: of each picture, ``(things, 4)``.
@@ -88,48 +91,82 @@ def yolo_targets(
         grid: rows and columns.
 
     Returns:
-        places ``(n, 4)``: picture, anchor, row, column; aims ``(n, 4)``: x and y in the cell from 0 to 1, logarithms of
-        width and height over the anchor's; classes ``(n,)``. Where two things fall to one place, the later one counts.
+        places ``(n, 4)``: picture, anchor, row, column; the box of each ``(n, 4)``; its class ``(n,)``. Where two
+        things fall to one place, it is responsible for the smaller one.
     """
     number = torch.cat([torch.full((len(it),), at) for at, it in enumerate(boxes)])
     box, kind = torch.cat(list(boxes)), torch.cat(list(classes))
-    centre, size = (box[:, :2] + box[:, 2:]) / 2 / stride, box[:, 2:] - box[:, :2]
+    size = box[:, 2:] - box[:, :2]
+    order = size.prod(dim=1).argsort(descending=True, stable=True)
+    number, box, kind, size = number[order], box[order], kind[order], size[order]
     shapes = box.new_tensor(anchors)
     zero = torch.zeros_like
     alike = overlaps(torch.cat([zero(size), size], 1), torch.cat([zero(shapes), shapes], 1))
-    anchor = alike.argmax(dim=1)
-    cell = torch.minimum(centre.long(), torch.tensor([grid[1] - 1, grid[0] - 1])).clamp(min=0)
-    aims = torch.cat([centre - cell, (size / shapes[anchor]).log()], dim=1)
-    places = torch.stack([number, anchor, cell[:, 1], cell[:, 0]], dim=1)
-    last = {tuple(place): row for row, place in enumerate(places.tolist())}
+    centre = (box[:, :2] + box[:, 2:]) / 2 / stride
+    cell = centre.floor()
+    beside = torch.where(centre - cell > 0.5, 1.0, -1.0)
+    right = torch.stack([beside[:, 0], zero(beside[:, 0])], dim=1)
+    cells = torch.stack([cell + right, cell + (beside - right), cell], dim=1).long()  # (things, 3, 2)
+    what = torch.stack([number, alike.argmax(dim=1)], dim=1)[:, None].expand(-1, 3, -1)
+    places = torch.cat([what, cells.flip(2)], dim=2).transpose(0, 1).flatten(0, 1)
+    inside = (places[:, 2:] >= 0).all(1) & (places[:, 2] < grid[0]) & (places[:, 3] < grid[1])
+    last = {tuple(place): row for row, place in enumerate(places.tolist()) if inside[row]}
     rows = torch.tensor(sorted(last.values()), dtype=torch.long)
-    return places[rows], aims[rows], kind[rows]
+    things = rows % max(1, len(box))
+    return places[rows], box[things], kind[things]
+
+
+def missed_overlap(boxes: Tensor, aims: Tensor) -> Tensor:
+    """One minus the generalised intersection over union of each box with its aim, both ``(n, 4)``, to ``(n,)``.
+
+    Rezatofighi et al., 2019 (https://arxiv.org/abs/1902.09630): the overlap, minus the share of the smallest box around
+    both that neither covers, so that there is a slope where they do not touch. From 0 to 2.
+    """
+    low, high = torch.maximum(boxes[:, :2], aims[:, :2]), torch.minimum(boxes[:, 2:], aims[:, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=1)
+    both = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (aims[:, 2:] - aims[:, :2]).prod(dim=1) - shared
+    low, high = torch.minimum(boxes[:, :2], aims[:, :2]), torch.maximum(boxes[:, 2:], aims[:, 2:])
+    around = (high - low).prod(dim=1)
+    return 1 - shared / both + (around - both) / around
+
+
+def squared_errors(boxes: Tensor, aims: Tensor, stride: float = 8.0) -> Tensor:
+    """YOLO's box loss: squared errors of the centre, in cells, and of the roots of width and height, ``(n,)``.
+
+    The paper measures sizes in pictures, which are 7 cells wide there; here all is measured in cells.
+    """
+    errors = ((boxes[:, :2] + boxes[:, 2:]) - (aims[:, :2] + aims[:, 2:])) / 2 / stride
+    roots = [((it[:, 2:] - it[:, :2]) / stride).clamp(min=0).sqrt() for it in (boxes, aims)]
+    return errors.square().sum(dim=1) + (roots[0] - roots[1]).square().sum(dim=1)
 
 
 def yolo_loss(
     raw: Tensor,
+    boxes: Tensor,
     targets: tuple[Tensor, Tensor, Tensor],
     *,
-    weight_box: float = 5.0,
+    box_loss: Callable[[Tensor, Tensor], Tensor] = missed_overlap,
+    weight_box: float = 2.0,
     weight_empty: float = 0.5,
 ) -> Tensor:
     """YOLO's loss, a sum over the cells, averaged over the pictures.
 
     Args:
         raw: output of the network, ``(batch, anchors, rows, columns, 5 + n_classes)``.
+        boxes: the same as boxes, ``(batch, anchors, rows, columns, 4)``.
         targets: from :func:`yolo_targets`.
-        weight_box: of the squared errors of the responsible cells' boxes; 5 in the paper.
-        weight_empty: of the objectness of all other cells; 0.5 in the paper.
+        box_loss: of the responsible cells' boxes; the paper's is :func:`squared_errors`.
+        weight_box: of that.
+        weight_empty: of the objectness of all cells that are not responsible; 0.5 in the paper.
     """
     places, aims, classes = targets
-    at = raw[tuple(places.T)]
-    said = torch.cat([at[:, :2].sigmoid(), at[:, 2:4]], dim=1)
-    box = (said - aims).square().sum()
+    at = tuple(places.T)
+    box = box_loss(boxes[at], aims).sum()
     truth = torch.zeros_like(raw[..., 4])
-    truth[tuple(places.T)] = 1.0
+    truth[at] = 1.0
     weight = truth + weight_empty * (1 - truth)
     there = F.binary_cross_entropy_with_logits(raw[..., 4], truth, weight, reduction="sum")
-    kind = F.cross_entropy(at[:, 5:], classes, reduction="sum")
+    kind = F.cross_entropy(raw[at][:, 5:], classes, reduction="sum")
     return (weight_box * box + there + kind) / len(raw)
 
 
