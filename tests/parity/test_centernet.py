@@ -1,7 +1,7 @@
 """CenterNet against a plain interpretation of the stored TensorFlow.js graph, node by node.
 
-There is no TensorFlow here; the interpreter below knows only the graph's operations, in TensorFlow's order of dimensions,
-and nothing of our module.
+There is no TensorFlow here; the interpreter below knows only the graph's operations, in TensorFlow's order of
+dimensions, and nothing of our module.
 """
 
 from __future__ import annotations
