@@ -6,8 +6,7 @@ One thread, about 4 minutes. The detectors that the first study kept are asked a
 scenes of each draw: as they are, with a bar over the middle of each thing or beside it, with
 things of another size, with the drawn picture of small things enlarged, with things of kinds that
 were never shown, and with outlines that are filled with a photograph. Recall is that of boxes of
-any class above the score at which the F1 of the validation scenes is highest. Some rows are those
-of CenterNet, on scenes of a single thing whose name is among its 80.
+any class above the score at which the F1 of the validation scenes is highest.
 """
 
 from __future__ import annotations
@@ -32,42 +31,16 @@ from detection_study import (
 from torch import Tensor
 
 import largemodels as lm
-from largemodels.data import scenes, stamps
+from largemodels.data import scenes
 from largemodels.models.hog import HogConfig, HogDetector
 from largemodels.models.yolo import Yolo, YoloConfig
 from largemodels.objectives import detection
-from largemodels.pretrained.centernet import find_things, load_centernet
 
 STUDY = "06_applications/detection"
 SCENES, AGAIN = 150, 500
 UNKNOWN = ("insect", "fish", "tool", "instrument", "ball")
 COVERED = (0.25, 0.5, 0.75)
 SIZES = (0.1, 0.14, 0.2, 0.28, 0.4, 0.56, 0.8)
-# The stamps whose name is one of COCO's classes, besides birds and balls.
-COCO_NAMES = {
-    "cow": ("cow", "cow_white"),
-    "sheep": ("sheep", "sheep_lamb", "ram"),
-    "bear": ("bear", "european-bear"),
-    "elephant": ("elephant",),
-    "zebra": ("zebra",),
-    "giraffe": ("giraffe",),
-    "horse": ("horse",),
-    "dog": ("dog",),
-    "banana": ("banana",),
-    "apple": (
-        "apple_fuji", "apple_granny_smith", "apple_green", "apple_red", "apple_sierra_beauty"
-    ),
-    "orange": ("orange", "orange_seville", "mandarine"),
-    "broccoli": ("broccoli",),
-    "carrot": ("carrot",),
-    "car": ("beetle", "sedan", "sportscar2"),
-    "truck": ("truck", "garbagetruck", "firetruck"),
-    "bus": ("green_korean_bus",),
-    "airplane": ("747", "f22_raptor"),
-    "boat": ("chineseJunk", "walnutBoat"),
-    "cup": ("mug",),
-    "scissors": ("scissors_small_closed", "scissors_small_open"),
-}  # fmt: skip
 Said = list[tuple[Tensor, Tensor, Tensor]]
 
 
@@ -183,38 +156,6 @@ def compare(draw: int) -> dict[str, Any]:
     return row
 
 
-def named() -> list[tuple[stamps.Stamp, str]]:
-    """Stamps that CenterNet has a name for, and the name."""
-    found = []
-    for it in stamps.stamps():
-        name = {"bird": "bird", "ball": "sports ball"}.get(it.kind)
-        name = next((key for key, its in COCO_NAMES.items() if it.name in its), name)
-        found += [(it, name)] if name else []
-    return found
-
-
-def centernet(size: float, side: int) -> dict[str, Any]:
-    """CenterNet on each of these stamps, alone before a photograph."""
-    model, grounds = load_centernet(), scenes.backdrops(0)
-    every = [it for part in grounds.values() for it in part]
-    rng, said = np.random.default_rng(0), {"right": 0, "other name": 0, "missed": 0}
-    names, others = [], 0
-    for stamp, name in named():
-        planned = scenes.plan([[stamp]], every, rng, most=1).resized(size)
-        place = scenes.Placed(stamp, 0.5, 0.5, size, False, 1.0)
-        scene = scenes.draw(scenes.replace(planned, things=(place,)), 512)
-        picture = torch.from_numpy(scene.picture).permute(2, 0, 1).float() / 255
-        found = find_things(model, picture, side=side)
-        boxes = torch.tensor([box for _, _, box in found]).view(-1, 4)
-        good = detection.overlaps(boxes, torch.from_numpy(scene.boxes))[:, 0] >= 0.5
-        its = [it for (it, _, _), fits in zip(found, good.tolist(), strict=True) if fits]
-        verdict = "right" if name in its else "other name" if its else "missed"
-        said[verdict] += 1
-        others += int((~good).sum())
-        names.append(f"{stamp.name}: {its[0] if its else '-'}")
-    return said | {"things": len(names), "elsewhere": others, "said": "; ".join(names)}
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study(f"{STUDY}_failures")
@@ -223,8 +164,6 @@ if __name__ == "__main__":
     asked += [("enlarged", 0.1), ("enlarged", 0.14), ("unknown", 0.0), ("texture", 0.0)]
     for draw in DRAWS:
         study.row(compare, draw=draw)
-    for size, side in ((0.5, 512), (0.2, 512), (0.2, 1024)):
-        study.row(centernet, size=size, side=side)
     for draw in DRAWS:
         for how, much in asked:
             for who in ("yolo", "hog"):

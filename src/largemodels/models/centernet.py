@@ -7,8 +7,8 @@ of a MobileNetV3 (Howard et al., 2019, https://arxiv.org/abs/1905.02244) at four
 the finest.
 
 What differs from the paper: the backbone, a map of four distances to the sides instead of width, height and an offset
-of the centre, and separable convolutions. Batch normalisation is folded into the convolutions, as in the stored weights,
-so this network is for use, not for training.
+of the centre, and separable convolutions. Batch normalisation is folded into the convolutions, as in the stored
+weights, so this network is for use, not for training.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class CenterNet(Model):
 
         Returns:
             for each class the probability that a thing's centre is here, ``(batch, n_classes, height / 4, width / 4)``;
-            distances from here to its left, top, right and bottom side, ``(batch, 4, height / 4, width / 4)``, in pixels.
+            distances in pixels from here to its left, top, right and bottom side, ``(batch, 4, height / 4, width / 4)``.
         """
         if any(it % 32 for it in pictures.shape[2:]):
             raise ValueError(f"Height and width must be multiples of 32, not {tuple(pictures.shape[2:])}.")

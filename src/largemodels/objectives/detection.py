@@ -47,7 +47,13 @@ def suppressed(boxes: Tensor, scores: Tensor, most: float = 0.5) -> Tensor:
 
 
 def detections(
-    boxes: Tensor, scores: Tensor, *, least: float = 0.05, most: float = 0.5, limit: int = 100
+    boxes: Tensor,
+    scores: Tensor,
+    *,
+    least: float = 0.05,
+    most: float = 0.5,
+    considered: int = 200,
+    limit: int = 100,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What a detector says about one picture: suppression within each class, then the best of all classes.
 
@@ -56,6 +62,7 @@ def detections(
         scores: ``(n, n_classes)``.
         least: score below which a candidate is left out.
         most: see :func:`suppressed`.
+        considered: how many candidates of a class, the best, go to the suppression, whose time grows with their square.
         limit: how many are kept.
 
     Returns:
@@ -63,7 +70,8 @@ def detections(
     """
     found = []
     for number in range(scores.shape[1]):
-        rows = (scores[:, number] > least).nonzero()[:, 0]
+        best, rows = scores[:, number].topk(min(considered, len(scores)))
+        rows = rows[best > least]
         rows = rows[suppressed(boxes[rows], scores[rows, number], most)]
         found.append((rows, torch.full_like(rows, number)))
     rows, classes = (torch.cat(it) for it in zip(*found, strict=True))
