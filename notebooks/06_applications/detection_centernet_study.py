@@ -2,8 +2,8 @@
 
     make study NAME=06_applications/detection_centernet
 
-One thread, about 2 minutes. Each stamp whose name is one of COCO's 80 classes is pasted alone into
-the middle of a backdrop, large, small, and small with the whole picture enlarged. The verdict is
+One thread, about a minute. Every other stamp whose name is one of COCO's 80 classes is pasted alone
+into the middle of a backdrop, large, small, and small with the whole picture enlarged. The verdict is
 "right" if one box that overlaps the thing by half or more has its name, "other name" if such a box
 has another one, "missed" if there is no such box.
 """
@@ -49,13 +49,13 @@ COCO_NAMES = {
 
 
 def named() -> list[tuple[stamps.Stamp, str]]:
-    """Stamps that CenterNet has a name for, and the name."""
+    """Every other stamp that CenterNet has a name for, and the name."""
     found = []
     for it in stamps.stamps():
         name = {"bird": "bird", "ball": "sports ball"}.get(it.kind)
         name = next((key for key, its in COCO_NAMES.items() if it.name in its), name)
         found += [(it, name)] if name else []
-    return found
+    return found[::2]
 
 
 def centernet(size: float, side: int) -> dict[str, Any]:
