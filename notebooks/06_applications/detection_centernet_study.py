@@ -3,9 +3,9 @@
     make study NAME=06_applications/detection_centernet
 
 One thread, about a minute. Every other stamp whose name is one of COCO's 80 classes is pasted alone
-into the middle of a backdrop, large, small, and small with the whole picture enlarged. The verdict is
-"right" if one box that overlaps the thing by half or more has its name, "other name" if such a box
-has another one, "missed" if there is no such box.
+into the middle of a backdrop: large, small, and small with the whole picture enlarged. The verdict
+is "right" if one box that overlaps the thing by half or more has its name, "other name" if such a
+box has another one, "missed" if there is no such box.
 """
 
 from __future__ import annotations

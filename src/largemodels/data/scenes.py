@@ -106,14 +106,14 @@ def plan(
         rng: generator of random numbers.
         most: how many things at most.
     """
-    ground = grounds[rng.integers(len(grounds))]
+    ground = grounds[rng.integers(len(grounds))]  # type: ignore[call-overload]
     shorter = min(ground.shape[:2])
     side = shorter * rng.uniform(0.4, 1)
     crop = (rng.uniform(0, ground.shape[1] - side), rng.uniform(0, ground.shape[0] - side), side)
     flips = rng.random(1 + most) < 0.5
     chosen = []
     for number in range(rng.integers(1, most + 1)):
-        kind = things[rng.integers(len(things))]
+        kind = things[rng.integers(len(things))]  # type: ignore[call-overload]
         stamp = kind[rng.integers(len(kind))]
         size = float(np.exp(rng.uniform(*np.log(SIZES))))
         height, width = (size * it / max(stamp.size) / 2 for it in stamp.size)
@@ -170,7 +170,7 @@ def draw(
             found = [x for x in range(side - width) if (owner[top:bottom, x : x + width] < 0).all()]
             if not found:
                 continue
-            at = min(found, key=lambda x, middle=at: abs(x - middle))
+            at = min(found, key=lambda x, middle=at: abs(x - middle))  # type: ignore[misc]
         pixels[top:bottom, at : at + width] = bars[top:bottom, at : at + width]
     seen = [float((owner == number).sum() / layers[number][1].sum()) for number, _ in kept]
     return Scene(

@@ -211,7 +211,7 @@ class CenterNet(Model):
 
         Returns:
             for each class the probability that a thing's centre is here, ``(batch, n_classes, height / 4, width / 4)``;
-            distances in pixels from here to its left, top, right and bottom side, ``(batch, 4, height / 4, width / 4)``.
+            distances from here to its four sides, left first, in pixels, ``(batch, 4, height / 4, width / 4)``.
         """
         if any(it % 32 for it in pictures.shape[2:]):
             raise ValueError(f"Height and width must be multiples of 32, not {tuple(pictures.shape[2:])}.")
