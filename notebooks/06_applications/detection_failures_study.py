@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/detection_failures
 
-One thread, about 4 minutes. The detectors that the studies kept are asked again about 80 test
+One thread, about 4 minutes. The detectors that the first study kept are asked again about 80 test
 scenes of each draw: as they are, with a bar over the middle of each thing or beside it, with
 things of another size, with the drawn picture of small things enlarged, with things of kinds that
 were never shown, and with outlines that are filled with a photograph. Recall is that of boxes of
@@ -47,7 +47,7 @@ Said = list[tuple[Tensor, Tensor, Tensor]]
 @functools.cache
 def detector(who: str, draw: int) -> Yolo | HogDetector:
     """A detector that the first study kept."""
-    kept = lm.studies.weights(STUDY if who == "yolo" else f"{STUDY}_rival", f"{who}{draw}")
+    kept = lm.studies.weights(STUDY, f"{who}{draw}")
     config = {
         name: tuple(map(tuple, it)) if name in ("windows", "anchors") else it
         for name, it in kept.config.items()
@@ -61,14 +61,9 @@ def detector(who: str, draw: int) -> Yolo | HogDetector:
 
 @functools.cache
 def suppression(who: str) -> float:
-    """The overlap at which the studies suppress."""
-    rows = lm.studies.load(STUDY if who == "yolo" else f"{STUDY}_rival")
-    its = (
-        rows[rows.test.notna()]
-        if who == "hog"
-        else rows[(rows.who == who) & rows.test.notna()]
-    )
-    return float(its.most.iloc[0])
+    """The overlap at which the first study suppresses."""
+    rows = lm.studies.load(STUDY)
+    return float(rows[(rows.who == who) & rows.test.notna()].most.iloc[0])
 
 
 def hits(said: Said, truth: list[Tensor], least: float) -> tuple[int, int, int]:
