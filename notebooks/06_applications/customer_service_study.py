@@ -29,6 +29,7 @@ from torch import Tensor
 import largemodels as lm
 from largemodels.data.faq import faq
 from largemodels.data.service import service_messages
+from largemodels.text.chinese import cutter
 from largemodels.text.retrieval import words
 from largemodels.text.service import Odds, evidence, wanted
 
@@ -81,27 +82,11 @@ def stems(text: str) -> list[str]:
     return [ENDING.sub("", it) for it in words(text) if it not in COMMON]
 
 
-def latin(text: str) -> list[str]:
-    """The words in Latin letters and digits of a Chinese text."""
-    return re.findall(r"[a-z0-9][a-z0-9.+-]*", text.lower())
-
-
-def characters(text: str, n: tuple[int, ...]) -> list[str]:
-    """Runs of n Chinese characters."""
-    runs = re.findall(r"[\u4e00-\u9fff]+", text)
-    return [run[i : i + m] for run in runs for m in n for i in range(len(run) - m + 1)]
-
-
-def cutter(n: tuple[int, ...], letters: bool) -> Callable[[str], list[str]]:
-    """Runs of Chinese characters, and Latin words or not."""
-    return lambda text: characters(text, n) + (latin(text) if letters else [])
-
-
 CUTS: dict[str, dict[str, Callable[[str], list[str]]]] = {
     "BM25": {"words": words, "stems": stems},
-    "BM25 zh": {str(n): cutter(n, True) for n in ((1,), (2,), (1, 2))},
-    "BM25 zh without Latin": {str(n): cutter(n, False) for n in ((1,), (2,), (1, 2))},
-    "BM25 zh Latin only": {"latin": latin},
+    "BM25 zh": {str(n): cutter(n) for n in ((1,), (2,), (1, 2))},
+    "BM25 zh without Latin": {str(n): cutter(n, latin=False) for n in ((1,), (2,), (1, 2))},
+    "BM25 zh Latin only": {"latin": cutter(())},
 }
 
 

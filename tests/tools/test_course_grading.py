@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
+import html
 import itertools
 import os
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tools.course import grade, masters, run
+from tools.course import grade, masters, reports, run
 from tools.course.judge import Answer, Wrong
 from tools.course.masters import Assignment
 
@@ -52,6 +54,17 @@ def test_all_answers_are_graded_alike_in_the_sandbox(kind: str) -> None:
             assert verdict.out_of - verdict.points == loses, (answer, verdict, notes)
             if answer and issubclass(answer, Wrong) and answer.hint:
                 assert verdict.hint == answer.hint
+
+
+def test_a_part_with_few_variants_of_its_data() -> None:
+    assignment = masters.load("2_attention")
+    parts = tuple(dataclasses.replace(part, variants=2) for part in assignment.parts if part.name != "hand")
+    assignment = dataclasses.replace(assignment, parts=parts)
+    assert parts[0].number(7) == parts[0].number(1) == 1
+    verdicts, _ = run.grade(assignment, assignment.master, 7)
+    assert all(it.points == it.out_of for it in verdicts)
+    mine, theirs, others = (parts[0].observe(assignment.names(), number)[0] for number in (7, 1, 2))
+    assert str(mine) == str(theirs) != str(others)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,16 +139,52 @@ def test_a_folder_is_graded(
     assert ran == ["broken"]
 
 
-def test_a_page_says_points_and_hints_and_escapes_what_a_student_wrote() -> None:
-    from tools.course import reports
+def test_a_fault_of_the_grader_stops_no_other_and_is_tried_again(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = folder.with_name("handed in-graded")
+    ran: list[str] = []
 
+    def report(student: str, path: Path, *_: object) -> reports.Report:
+        ran.append(student)
+        if student == "ada" and len(ran) <= 5:
+            raise SystemError("AST constructor recursion depth mismatch")
+        return reports.Report(str(path), "2_attention", 0)
+
+    monkeypatch.setattr(grade, "report", report)
+    assert grade.main([str(folder)]) == 1
+    assert "The grader failed on 1, ada first." in capsys.readouterr().err
+    rows = table(out / "grades.csv")
+    assert len(rows) == 5
+    assert "The grader failed: SystemError: AST constructor" in rows["ada"]["notes"]
+    assert grade.main([str(folder)]) == 0
+    assert ran[5:] == ["ada"]
+
+
+def test_the_page_leaves_out_a_track_that_was_not_chosen() -> None:
+    assignment = masters.load("5_graphs_or_patches")
+    notebook = copy.deepcopy(assignment.master)
+    tracks = {part.name: part.track for part in assignment.parts}
+    graphs, patches = sorted({track for track in tracks.values() if track})
+    for cell in notebook.cells:
+        if tracks.get(cell.metadata.get("part", "")) == patches:
+            cell.source = masters.without_solutions(cell.source)
+    verdicts, notes = run.grade(assignment, notebook, 0)
+    page = reports.page("Ada", reports.Report("x", assignment.name, 0, verdicts, notes), assignment)
+    assert f"{assignment.points:g} of {assignment.points:g} points" in page
+    titles = {track: {it.title for it in verdicts if it.track == track} for track in (graphs, patches)}
+    assert all(html.escape(title) in page for title in titles[graphs])
+    assert not [title for title in titles[patches] if html.escape(title) in page]
+
+
+def test_a_page_says_points_and_hints_and_escapes_what_a_student_wrote() -> None:
     assignment = masters.load("2_attention")
     wrong = {it.part: it for it in assignment.wrong if it.__name__ == "SoftmaxOverQueries"}
     notebook = submitted(assignment, wrong, 0)
     notebook.cells.append(nbformat.v4.new_code_cell("raise ValueError('<script>alert(1)</script>')"))
     verdicts, notes = run.grade(assignment, notebook, 0)
     page = reports.page("<b>", reports.Report("x", assignment.name, 0, verdicts, notes), assignment)
-    assert "25 of 30 points" in page
+    assert f"{30 - wrong['weights'].loses:g} of 30 points" in page
     assert "the softmax runs over the queries" in page
     assert "<script>" not in page
     assert "<b>" not in page

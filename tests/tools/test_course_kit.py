@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -34,6 +36,19 @@ def test_masters_are_in_normal_form_and_executed(path: Path) -> None:
     assert not notebooks.problems(path)
     code = [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+@pytest.mark.parametrize("name", listing.names())
+def test_what_an_assignment_imports_comes_with_the_tools(name: str) -> None:
+    folder = masters.ROOT / masters.FOLDER / name
+    cells = [it.source for it in masters.load(name).master.cells if it.cell_type == "code"]
+    programs = [*cells, *(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))]
+    found = {found for it in programs for found in re.findall(r"(?m)^ *(?:from|import) (\w+)", it)}
+    lines = [(masters.ROOT / f"requirements/{it}.txt").read_text().lower() for it in ("tools", "notebooks")]
+    pinned = {line.partition("==")[0] for line in "\n".join(lines).splitlines() if "==" in line}
+    packages = importlib.metadata.packages_distributions()
+    others = found - set(sys.stdlib_module_names) - {"tools"}
+    assert not [it for it in others if not pinned.intersection(name.lower() for name in packages[it])]
 
 
 def test_a_missing_line_is_said(tmp_path: Path) -> None:

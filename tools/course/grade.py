@@ -24,7 +24,7 @@ import nbformat
 from tqdm import tqdm
 
 from largemodels.files import aside
-from tools.course import masters, sandbox
+from tools.course import masters, sandbox, worker
 from tools.course.judge import Verdict
 from tools.course.reports import Report, file_of, write
 from tools.course.run import grade
@@ -127,7 +127,15 @@ def all_of(
         with tqdm(total=len(found) + len(waiting), initial=len(found), unit="notebook", desc=name) as bar:
             for job in as_completed(waiting):
                 student, place, key = waiting[job]
-                found[student] = job.result()
+                try:
+                    found[student] = job.result()
+                except (
+                    Exception
+                ) as error:  # of the grader itself: the others go on, and this one is tried again
+                    found[student] = Report(str(submissions(folder)[student]), name, 0, failed=True)
+                    found[student].notes.append(f"The grader failed: {worker.said(error)}")
+                    bar.update()
+                    continue
                 with aside(place) as new:
                     text = json.dumps(asdict(found[student]) | {"digest": key}, indent=1, ensure_ascii=False)
                     new.write_text(text, encoding="utf-8")
@@ -151,7 +159,11 @@ def roster(path: Path | None, name: str) -> dict[str, int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Grade a folder; the exit status is 0 if all files could be graded or have a note that says why not."""
+    """Grade a folder.
+
+    The exit status is 0 if all files were graded or have a note that says why they cannot be, 1 if the grader failed on
+    some, and 2 if nothing could begin.
+    """
     parser = argparse.ArgumentParser(prog="make grade", description=__doc__)
     parser.add_argument(
         "submissions", type=Path, help="a folder: student.ipynb, or a folder for each student"
@@ -183,6 +195,12 @@ def main(arguments: list[str] | None = None) -> int:
     print(
         f"{len(reports)} graded, {mean:.1f} of {assignment.points:g} points on average: {out / 'grades.csv'}"
     )
+    if failed := [student for student, it in reports.items() if it.failed]:
+        print(
+            f"The grader failed on {len(failed)}, {failed[0]} first. Say the same again, which tries these alone.",
+            file=sys.stderr,
+        )
+        return 1
     return 0
 
 

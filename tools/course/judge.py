@@ -80,6 +80,8 @@ class Part:
         track: where an assignment leaves a choice, the track that the part belongs to; the better one counts.
         needs: earlier parts whose right solutions are put into the student's notebook for this part.
         seconds: how long `drive` may take.
+        variants: in how many variants the data comes; 0 for one of each number. A part that trains has few, since the
+            right solution and the catalogue run on each.
     """
 
     name: str
@@ -91,11 +93,16 @@ class Part:
     needs: Sequence[str] = ()
     track: str = ""
     seconds: float = 20.0
+    variants: int = 0
 
     @property
     def points(self) -> float:
         """All points of the part."""
         return sum(case.points for case in self.cases)
+
+    def number(self, variant: int) -> int:
+        """Which data the students of a variant get."""
+        return variant % self.variants if self.variants else variant
 
     def observe(self, names: Mapping[str, Any], variant: int = 0) -> tuple[dict[str, Any], str]:
         """What the driver sees of functions of this process, and the error that ended it, if any.
@@ -103,7 +110,7 @@ class Part:
         For solutions of the book's own; a student's run in a sandbox (`tools.course.grade`).
         """
         try:
-            found = worker.observe(self.drive, dict(names), self.data(variant))
+            found = worker.observe(self.drive, dict(names), self.data(self.number(variant)))
         except Exception as problem:
             return {}, worker.said(problem)
         return worker.decode(worker.encode(found)), ""
@@ -137,34 +144,35 @@ class Answer:
     @classmethod
     def cell(cls, variant: int) -> str:
         """Its program as a cell of a student's notebook, with the imports of its file."""
+        imports, functions = sources(cls.__module__)
         lines = [f"{name} = {value!r}" for name, value in cls.values(variant).items()]
-        return "\n\n".join([_imports(cls.__module__), *cls._own().values(), *lines])
-
-    @classmethod
-    @functools.cache
-    def _own(cls) -> dict[str, str]:
-        """Sources of the functions and classes that the body of the class defines."""
-        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-        assert isinstance(body, ast.ClassDef)
-        kinds = (ast.FunctionDef, ast.ClassDef)
-        return {
-            it.name: ast.unparse(it)
-            for it in body.body
-            if isinstance(it, kinds) and it.name not in vars(Answer)
-        }
+        return "\n\n".join([imports, *functions[cls.__name__], *lines])
 
 
 @functools.cache
-def _imports(module: str) -> str:
-    """The imports of a module, without those of the grader."""
+def sources(module: str) -> tuple[str, dict[str, list[str]]]:
+    """The imports of a module, without those of the grader, and the functions and classes in each of its classes.
+
+    Python 3.11 may fail where two threads parse at once, so :func:`tools.course.masters.load` asks for this before
+    threads begin.
+    """
     body = ast.parse(inspect.getsource(sys.modules[module])).body
-    kept = [it for it in body if isinstance(it, (ast.Import, ast.ImportFrom))]
-    lines = [
+    imports = [
         ast.unparse(it)
-        for it in kept
-        if getattr(it, "module", None) not in ("__future__", "tools.course.judge")
+        for it in body
+        if isinstance(it, (ast.Import, ast.ImportFrom))
+        and getattr(it, "module", None) not in ("__future__", "tools.course.judge")
     ]
-    return "\n".join(lines)
+    functions = {
+        it.name: [
+            ast.unparse(inner)
+            for inner in it.body
+            if isinstance(inner, (ast.FunctionDef, ast.ClassDef)) and inner.name not in vars(Answer)
+        ]
+        for it in body
+        if isinstance(it, ast.ClassDef)
+    }
+    return "\n".join(imports), functions
 
 
 class Wrong(Answer):

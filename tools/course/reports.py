@@ -26,6 +26,7 @@ class Report:
     late: bool = False
     where: str = sandbox.KIND
     seconds: float = 0.0
+    failed: bool = False  # by the grader's own fault
 
     @property
     def points(self) -> float:
@@ -84,7 +85,10 @@ def page(student: str, found: Report, assignment: Assignment) -> str:
         f"<p>{say(student)}: <strong>{found.points:g} of {assignment.points:g} points</strong>"
         f"{', handed in late' if found.late else ''}</p>",
     ]
+    begun = {it.track for it in found.verdicts if it.track and it.hint != judge.UNWRITTEN}
     for verdict in found.verdicts:
+        if verdict.track and begun and verdict.track not in begun:
+            continue  # another track was chosen
         lines += [
             f'<h2><span class="points">{verdict.points:g} of {verdict.out_of:g}</span>{say(verdict.title)}</h2>',
             "<ul>" + "".join(f"<li>{say(line)}</li>" for line in verdict.lines) + "</ul>",

@@ -114,7 +114,7 @@ def _drive(box: sandbox.Sandbox, part: Part, given: list[str], variant: int) -> 
         driver="from __future__ import annotations\n" + part.source(),
         function=part.drive.__name__,
         asks=list(part.asks),
-        data=worker.encode(part.data(variant)),
+        data=worker.encode(part.data(part.number(variant))),
         seconds=part.seconds,
     )
     deadline = time.monotonic() + part.seconds + 20
@@ -164,9 +164,10 @@ def _catalogue(name: str, part: str, variant: int) -> dict[str, tuple[dict[str, 
 
 def judged(assignment: Assignment, part: Part, found: dict[str, Any], error: str, variant: int) -> Verdict:
     """The verdict on what was observed of a part."""
+    number = part.number(variant)
     with _turn:
-        right = _right(assignment.name, part.name, variant)
-        return judge.judge(part, found, error, right, lambda: _catalogue(assignment.name, part.name, variant))
+        right = _right(assignment.name, part.name, number)
+        return judge.judge(part, found, error, right, lambda: _catalogue(assignment.name, part.name, number))
 
 
 def grade(

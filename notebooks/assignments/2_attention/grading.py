@@ -31,60 +31,76 @@ def tensors(variant: int) -> dict[str, Any]:
 def scores(
     student: SimpleNamespace, queries: Any, keys: Any, values: Any
 ) -> dict[str, Any]:
-    """Scores of several shapes."""
+    """Scores of several shapes; with one leading axis, two and none."""
+    q, k = queries[0], keys[0]  # (3, time, 8)
     return {
-        "shape": lambda: list(student.scores(queries, keys).shape),
-        "values": lambda: student.scores(queries, keys),
-        "wide": lambda: student.scores(queries.repeat(1, 1, 1, 4), keys.repeat(1, 1, 1, 4)),
-        "single": lambda: student.scores(queries[0, 0], keys[0, 0]),
+        "shape": lambda: list(student.scores(q.clone(), k.clone()).shape),
+        "values": lambda: student.scores(queries.clone(), keys.clone()),
+        "wide": lambda: student.scores(q.repeat(1, 1, 4), k.repeat(1, 1, 4)),
+        "single": lambda: student.scores(q[0].clone(), k[0].clone()),
     }
 
 
 def weights(
     student: SimpleNamespace, queries: Any, keys: Any, values: Any
 ) -> dict[str, Any]:
-    """Weights with and without a mask, and of a query that may look at nothing."""
+    """Weights with and without a mask, of large scores, and of a query that may look at nothing."""
     import torch
 
     raw = 3 * queries[0] @ keys[0].transpose(-1, -2)  # (3, 5, 7)
+    levels = torch.tensor([5_000.0, 0.0, -5_000.0, 0.0, -3_000.0])[:, None]
     allowed = torch.ones(5, 7, dtype=torch.bool)
     allowed[1, 4:] = allowed[2, :3] = allowed[4, 1] = False
     nothing = allowed.clone()
     nothing[3] = False
     return {
-        "free": lambda: student.weights(raw, torch.ones(5, 7, dtype=torch.bool)),
-        "masked": lambda: student.weights(raw, allowed),
-        "large": lambda: student.weights(raw + 5_000, allowed),
-        "nothing": lambda: student.weights(raw, nothing),
+        "free": lambda: student.weights(raw.clone(), torch.ones(5, 7, dtype=torch.bool)),
+        "masked": lambda: student.weights(raw.clone(), allowed.clone()),
+        "large": lambda: student.weights(
+            raw + levels + 3_000 * (~allowed), allowed.clone()
+        ),
+        "nothing": lambda: student.weights(raw.clone(), nothing)[:, 3],
     }
 
 
 def causal(student: SimpleNamespace) -> dict[str, Any]:
-    """Masks of several lengths and windows."""
+    """Masks of several lengths and windows; of one also whether it is boolean."""
+    import torch
+
+    def marked(*arguments: Any, **options: Any) -> Any:
+        return torch.as_tensor(student.causal(*arguments, **options)) != 0
+
     return {
-        "five": lambda: student.causal(5),
+        "five": lambda: marked(5),
         "one": lambda: student.causal(1),
-        "window": lambda: student.causal(6, window=3),
-        "wide": lambda: student.causal(4, window=10),
+        "window": lambda: marked(6, window=3),
+        "wide": lambda: marked(4, window=10),
     }
 
 
 def attend(
     student: SimpleNamespace, queries: Any, keys: Any, values: Any
 ) -> dict[str, Any]:
-    """Attention with one head and with several, with a mask and without."""
+    """Attention with one head and with several, with a mask and without.
+
+    With a mask there are more keys than queries.
+    """
     import torch
 
     flat = [
         it.transpose(1, 2).flatten(2) for it in (queries, keys, values)
     ]  # (2, time, 24)
-    everything = torch.ones(5, 7, dtype=torch.bool)
+    everything = torch.ones(5, 5, dtype=torch.bool)
     some = torch.arange(7) <= torch.arange(5)[:, None] + 1
+
+    def equal() -> Any:
+        return [it[:, :5].clone() for it in flat]
+
     return {
-        "shape": lambda: list(student.attend(*flat, 3, everything).shape),
-        "one head": lambda: student.attend(*flat, 1, everything),
-        "heads": lambda: student.attend(*flat, 3, everything),
-        "masked": lambda: student.attend(*flat, 4, some),
+        "shape": lambda: list(student.attend(*equal(), 3, everything).shape),
+        "one head": lambda: student.attend(*equal(), 1, everything),
+        "heads": lambda: student.attend(*equal(), 3, everything),
+        "masked": lambda: student.attend(*[it.clone() for it in flat], 4, some),
     }
 
 
@@ -96,20 +112,20 @@ def rotate(
 
     one, other = queries[0, 0, :1], keys[0, 0, :1]  # (1, 8)
 
+    def turned(vectors: Any, positions: Any, **options: Any) -> Any:
+        return student.rotate(vectors.clone(), positions, **options)
+
     def product(i: int, j: int) -> Any:
-        return (
-            student.rotate(one, torch.tensor([i]))
-            * student.rotate(other, torch.tensor([j]))
-        ).sum()
+        return (turned(one, torch.tensor([i])) * turned(other, torch.tensor([j]))).sum()
 
     return {
-        "values": lambda: student.rotate(queries[0, 0], torch.arange(5)),
-        "start": lambda: student.rotate(queries[0, 0], torch.zeros(5, dtype=torch.long)),
-        "norms": lambda: student.rotate(queries, 3 * torch.arange(5)).norm(dim=-1),
+        "values": lambda: turned(queries[0, 0], torch.arange(5)),
+        "start": lambda: turned(queries[0, 0], torch.zeros(5, dtype=torch.long)),
+        "norms": lambda: turned(queries, 3 * torch.arange(5)).norm(dim=-1),
         "distance": lambda: torch.stack(
             [product(9, 5) - product(4, 0), product(30, 31) - product(0, 1)]
         ),
-        "base": lambda: student.rotate(queries[0, 0], torch.arange(5), base=100.0),
+        "base": lambda: turned(queries[0, 0], torch.arange(5), base=100.0),
     }
 
 
@@ -128,7 +144,7 @@ PARTS = [
         scores,
         [
             Case("one score for each query and key", 1, "shape"),
-            Case("scaled products", 2, "values"),
+            Case("scaled products, under two leading axes", 2, "values"),
             Case("the scale follows the width of the vectors", 1, "wide"),
             Case("matrices without leading axes", 1, "single"),
         ],
@@ -142,7 +158,12 @@ PARTS = [
         [
             Case("weights of a query sum to one", 1, "free"),
             Case("what is masked gets no weight, the rest still sums to one", 2, "masked"),
-            Case("large scores do no harm", 1, "large"),
+            Case(
+                "scores of thousands, masked ones too, do no harm",
+                1,
+                "large",
+                tolerance=2e-3,
+            ),
             Case("a query that may look at nothing gets weights of zero", 1, "nothing"),
         ],
         tensors,
@@ -154,7 +175,7 @@ PARTS = [
         causal,
         [
             Case("each position sees itself and what came before", 2, "five"),
-            Case("a single position", 1, "one"),
+            Case("a boolean mask, of a single position, too", 1, "one"),
             Case("a window", 1, "window"),
             Case("a window wider than the text", 1, "wide"),
         ],
@@ -168,7 +189,7 @@ PARTS = [
             Case("the shape of the queries comes back", 1, "shape"),
             Case("one head", 1, "one head"),
             Case("three heads", 2, "heads"),
-            Case("four heads with a mask", 2, "masked"),
+            Case("four heads with a mask, and more keys than queries", 2, "masked"),
         ],
         tensors,
         needs=["scores", "weights"],

@@ -83,8 +83,25 @@ class WeightsByHand(Right):
     part = "weights"
 
     def weights(scores: Tensor, allowed: Tensor) -> Tensor:
-        powers = (scores - scores.amax(dim=-1, keepdim=True)).exp() * allowed
+        low = torch.where(allowed, scores, torch.finfo(scores.dtype).min)
+        powers = (low - low.amax(dim=-1, keepdim=True)).exp() * allowed
         return powers / powers.sum(dim=-1, keepdim=True).clamp_min(1e-30)
+
+
+class WeightsByLogarithm(Right):
+    part = "weights"
+
+    def weights(scores: Tensor, allowed: Tensor) -> Tensor:
+        low = scores.masked_fill(~allowed, -math.inf)
+        return (low - low.logsumexp(dim=-1, keepdim=True)).exp().nan_to_num()
+
+
+class WeightsInPlace(Right):
+    part = "weights"
+
+    def weights(scores: Tensor, allowed: Tensor) -> Tensor:
+        scores[..., ~allowed] = -1e9
+        return scores.softmax(dim=-1).mul_(allowed)
 
 
 class WeightsByWhere(Right):
@@ -222,3 +239,15 @@ class RotateByLoop(Right):
                 found[..., t, i] = a * math.cos(angle) - b * math.sin(angle)
                 found[..., t, i + 1] = a * math.sin(angle) + b * math.cos(angle)
         return found
+
+
+class RotateInPlace(Right):
+    part = "rotate"
+
+    def rotate(vectors: Tensor, positions: Tensor, base: float = 10_000.0) -> Tensor:
+        for i in range(vectors.shape[-1] // 2):
+            angle = positions * base ** (-2 * i / vectors.shape[-1])
+            a, b = vectors[..., 2 * i].clone(), vectors[..., 2 * i + 1].clone()
+            vectors[..., 2 * i] = a * angle.cos() - b * angle.sin()
+            vectors[..., 2 * i + 1] = a * angle.sin() + b * angle.cos()
+        return vectors

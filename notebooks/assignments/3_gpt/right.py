@@ -165,6 +165,24 @@ class BlockPositionByPosition(Right):
             return torch.stack(rows, dim=1)
 
 
+class BlockWithMaskAsBuffer(Right):
+    part = "block"
+
+    class Block(nn.Module):
+        def __init__(self, d_model, n_head):
+            super().__init__()
+            self.norm_1, self.norm_2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+            self.attention = Attention(d_model, n_head)
+            self.expand = nn.Linear(d_model, 4 * d_model)
+            self.contract = nn.Linear(4 * d_model, d_model)
+            self.register_buffer("mask", torch.ones(256, 256, dtype=torch.bool).tril())
+
+        def forward(self, x):
+            n = x.shape[1]
+            x = x + self.attention(self.norm_1(x), self.mask[:n, :n])
+            return x + self.contract(F.gelu(self.expand(self.norm_2(x))))
+
+
 class LossByLogSoftmax(Right):
     part = "loss"
 
@@ -409,6 +427,16 @@ class KnobsInDouble(Right):
         if top_k is not None:
             probs[probs.argsort(descending=True)[top_k:]] = 0
         return probs / probs.sum()
+
+
+class KnobsInPlace(Right):
+    part = "knobs"
+
+    def next_probs(logits, temperature=1.0, top_k=None):
+        logits /= temperature
+        if top_k is not None:
+            logits[logits < logits.topk(min(top_k, len(logits))).values.min()] = -math.inf
+        return F.softmax(logits, dim=0)
 
 
 class WriteSorted(Right):

@@ -17,8 +17,13 @@ SECONDS = 60.0
 
 
 def graph_hand(student: SimpleNamespace) -> dict[str, Any]:
-    """One round that was computed on paper."""
-    return {"values": [float(it) for it in student.graph_by_hand]}
+    """One round that was computed on paper.
+
+    In thousandths, so that tolerances, which are absolute and relative, are absolute ones.
+    """
+    return {
+        f"node {i}": lambda i=i: float(student.graph_by_hand[i]) / 1_000 for i in range(4)
+    }
 
 
 def directed(variant: int) -> dict[str, Any]:
@@ -46,13 +51,18 @@ def mean(student: SimpleNamespace, x: Any, edges: Any) -> dict[str, Any]:
     """Means of a directed graph, in single and in double precision."""
     import torch
 
-    def heard(x: Any) -> Any:
+    def heard(x: Any, edges: Any = edges) -> Any:
         return student.mean_messages(x.clone(), edges.clone())
 
+    def shape() -> dict[str, Any]:
+        given = x.clone(), edges.clone()
+        found = list(student.mean_messages(*given).shape)
+        return {"shape": found, "kept": all(map(torch.equal, given, (x, edges)))}
+
     return {
-        "shape": lambda: list(heard(x).shape),
+        "shape": shape,
         "hears": lambda: heard(x)[:4],
-        "alone": lambda: heard(x)[4:6],
+        "alone": lambda: heard(x[:6], edges[:, :-1])[4:],
         "alike": lambda: heard(torch.ones(7, 1, dtype=torch.float64)),
     }
 
@@ -66,11 +76,16 @@ def convolve(
     def layer(x: Any, W: Any, b: Any) -> Any:
         return student.convolve(x.clone(), edges.clone(), W.clone(), b.clone())
 
+    def shape() -> dict[str, Any]:
+        given = x[:5].clone(), edges.clone(), W.clone(), b.clone()
+        found = list(student.convolve(*given).shape)
+        return {"shape": found, "kept": all(map(torch.equal, given, (x[:5], edges, W, b)))}
+
     return {
-        "shape": lambda: list(layer(x, W, b).shape),
-        "messages": lambda: layer(x, torch.eye(3), torch.zeros(3))[:5],
+        "shape": shape,
+        "messages": lambda: layer(x[:5], torch.eye(3), torch.zeros(3)),
         "alone": lambda: layer(x, torch.eye(3), torch.zeros(3))[5:],
-        "layer": lambda: layer(x, W, b),
+        "layer": lambda: layer(x[:5], W, b),
     }
 
 
@@ -99,11 +114,19 @@ def join(student: SimpleNamespace, graphs: Any) -> dict[str, Any]:
     def joined() -> Any:
         return student.join([(x.clone(), edges.clone()) for x, edges in graphs])
 
+    def nodes() -> dict[str, Any]:
+        given = [(x.clone(), edges.clone()) for x, edges in graphs]
+        found = student.join(list(given))[0]
+        kept = [
+            all(map(torch.equal, one, two)) for one, two in zip(given, graphs, strict=True)
+        ]
+        return {"nodes": found, "kept": all(kept)}
+
     x = torch.cat([x for x, _ in graphs])
     graph = torch.tensor([0] * 4 + [1] * 2 + [2] + [3] * 3 + [4] * 5)
     mixed = torch.tensor([1, 0, 2, 1, 0, 1, 1, 2, 0, 1, 1, 1, 0, 2, 1])
     return {
-        "nodes": lambda: joined()[0],
+        "nodes": nodes,
         "edges": lambda: joined()[1],
         "graph": lambda: joined()[2],
         "readout": lambda: {
@@ -133,7 +156,7 @@ def renumber(student: SimpleNamespace, x: Any, edges: Any, order: Any) -> dict[s
         return torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
 
     def alike(x: Any, edges: Any) -> Any:
-        return x.mean(dim=0).expand(len(x), -1)
+        return x.amax(dim=0).expand(len(x), -1)
 
     def numbered(x: Any, edges: Any) -> Any:
         return x * torch.arange(len(x))[:, None]
@@ -141,34 +164,64 @@ def renumber(student: SimpleNamespace, x: Any, edges: Any, order: Any) -> dict[s
     def running(x: Any, edges: Any) -> Any:
         return x.cumsum(dim=0)
 
-    def verdict(layer: Any) -> bool:
+    def nearly(x: Any, edges: Any) -> Any:
+        return x + 3e-5 * (torch.arange(len(x)) % 2)[:, None]
+
+    def hardly(x: Any, edges: Any) -> Any:
+        return x + 3e-3 * (torch.arange(len(x)) % 2)[:, None]
+
+    def verdict(layer: Any, order: Any = order) -> bool:
         return bool(student.equivariant(layer, x.clone(), edges.clone(), order.clone()))
+
+    def vectors() -> dict[str, Any]:
+        given = x.clone(), edges.clone(), order.clone()
+        found = student.renumber(*given)[0]
+        return {"vectors": found, "kept": all(map(torch.equal, given, (x, edges, order)))}
 
     short = torch.tensor([2, 0, 3, 1])
     few = torch.tensor([[0, 1, 2], [1, 2, 3]])
     return {
-        "vectors": lambda: student.renumber(x.clone(), edges.clone(), order.clone())[0],
+        "vectors": vectors,
         "edges": lambda: student.renumber(x[:4].clone(), few.clone(), short.clone())[1],
-        "yes": lambda: [verdict(it) for it in (heard, alike)],
-        "no": lambda: [verdict(it) for it in (numbered, running)],
+        "yes": lambda: [
+            verdict(heard),
+            verdict(heard, torch.arange(50).flip(0)),
+            verdict(alike),
+            verdict(nearly),
+        ],
+        "no": lambda: [verdict(it) for it in (numbered, running, hardly)],
     }
 
 
 def smoothing(
     student: SimpleNamespace, x: Any, edges: Any, W: Any, b: Any
 ) -> dict[str, Any]:
-    """The spread of vectors, and how it changes over rounds."""
+    """The spread of vectors, and how it changes over rounds: as shares of the first."""
+
+    def rounds() -> list[float]:
+        found = [float(it) for it in student.smoothing(x.clone(), edges, 6)]
+        return [it / found[0] for it in found]
+
+    def first() -> list[float]:
+        found = student.smoothing(x.clone(), edges, 0)
+        return [float(it) / float(student.spread(x.clone())) for it in found]
+
     return {
         "spread": lambda: float(student.spread(x.clone())),
         "shifted": lambda: float(student.spread(x[:2, :2] + b[:2])),
-        "first": lambda: [float(it) for it in student.smoothing(x.clone(), edges, 0)],
-        "rounds": lambda: [float(it) for it in student.smoothing(x.clone(), edges, 6)],
+        "first": first,
+        "rounds": rounds,
     }
 
 
 def patch_hand(student: SimpleNamespace) -> dict[str, Any]:
     """Five tokens that were computed on paper."""
-    return {"values": [float(it) for it in student.patches_by_hand]}
+    return {
+        "class": lambda: float(student.patches_by_hand[0]),
+        "first": lambda: float(student.patches_by_hand[1]),
+        "second": lambda: float(student.patches_by_hand[2]),
+        "below": lambda: [float(it) for it in student.patches_by_hand[3:]],
+    }
 
 
 def pictures(variant: int) -> dict[str, Any]:
@@ -257,17 +310,22 @@ def pooled(variant: int) -> dict[str, Any]:
 
 
 def pool(student: SimpleNamespace, vectors: Any, query: Any) -> dict[str, Any]:
-    """Weights and what they pool."""
+    """Weights and what they pool.
 
-    large = vectors + 200 * 5**0.5 * query / query.square().sum()  # all scores 200 larger
+    Scores are far apart or all alike where the scale of scores is not what is looked at.
+    """
+    import torch
 
-    def found(number: int, vectors: Any = vectors) -> Any:
+    scores = torch.tensor([[4.0, 0, -1, 0, 1, 0]] * 4)[:, :, None]
+    along = scores * 5**0.5 * query / query.square().sum()  # vectors with these scores
+
+    def found(number: int, vectors: Any, query: Any = query) -> Any:
         return student.pool(vectors.clone(), query.clone())[number]
 
     return {
-        "weights": lambda: found(1),
-        "large": lambda: found(1, large),
-        "vectors": lambda: found(0),
+        "weights": lambda: found(1, vectors),
+        "large": lambda: found(1, 100 * along),
+        "vectors": lambda: [found(0, vectors, 0 * query), found(0, 10 * along)],
     }
 
 
@@ -277,9 +335,15 @@ def shuffle(student: SimpleNamespace, pictures: Any, grey: Any) -> dict[str, Any
 
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     e = torch.arange(7.0)[:, None] * torch.tensor([1.0, -2.0]) + 5
+
+    def first() -> dict[str, Any]:
+        given = e.clone(), order.clone()
+        found = student.shuffle_places(*given)[0]
+        return {"vector": found, "kept": all(map(torch.equal, given, (e, order)))}
+
     return {
         "pictures": lambda: student.shuffle(pictures.clone(), 3, order.clone()),
-        "class": lambda: student.shuffle_places(e.clone(), order.clone())[0],
+        "class": first,
         "places": lambda: student.shuffle_places(e.clone(), order.clone())[1:],
     }
 
@@ -290,7 +354,10 @@ GRAPHS = [
         "Part 1: one round by hand",
         ["graph_by_hand"],
         graph_hand,
-        [Case("the four numbers, to two digits", 4, "values", tolerance=0.01)],
+        [
+            Case(f"the number of node {i}, to two digits", 1, f"node {i}", tolerance=6e-6)
+            for i in range(4)
+        ],
     ),
     Part(
         "mean",
@@ -298,7 +365,7 @@ GRAPHS = [
         ["mean_messages"],
         mean,
         [
-            Case("a vector for each node", 1, "shape"),
+            Case("a vector for each node; what was given stays", 1, "shape"),
             Case("means over itself and those that send", 2, "hears"),
             Case("nodes that hear nobody keep their vectors", 1, "alone"),
             Case("where all say the same, that is the mean", 1, "alike"),
@@ -311,7 +378,9 @@ GRAPHS = [
         ["convolve"],
         convolve,
         [
-            Case("a vector of the new width for each node", 1, "shape"),
+            Case(
+                "a vector of the new width for each node; what was given stays", 1, "shape"
+            ),
             Case("messages with their factors", 2, "messages"),
             Case("a node without edges", 1, "alone"),
             Case("the whole layer", 1, "layer"),
@@ -324,7 +393,7 @@ GRAPHS = [
         ["join", "readout"],
         join,
         [
-            Case("all nodes in order", 1, "nodes"),
+            Case("all nodes in order; the graphs given stay", 1, "nodes"),
             Case("edges with new numbers", 2, "edges"),
             Case("each node's graph", 1, "graph"),
             Case("the mean over each graph's nodes", 1, "readout"),
@@ -337,9 +406,9 @@ GRAPHS = [
         ["renumber", "equivariant"],
         renumber,
         [
-            Case("vectors in the new order", 1, "vectors"),
+            Case("vectors in the new order; what was given stays", 1, "vectors"),
             Case("edges with the new numbers", 1, "edges"),
-            Case("layers that follow pass the test", 1, "yes"),
+            Case("layers that follow within 0.0001 pass the test", 1, "yes"),
             Case("layers that do not follow fail it", 1, "no"),
         ],
         many_nodes,
@@ -352,8 +421,8 @@ GRAPHS = [
         [
             Case("the spread of many nodes", 1, "spread"),
             Case("the spread of two nodes", 1, "shifted"),
-            Case("the spread before the first round", 1, "first"),
-            Case("the spread after each of several rounds", 1, "rounds"),
+            Case("without a round, a list of your spread", 1, "first"),
+            Case("what is left of it after each of several rounds", 1, "rounds"),
         ],
         both_ways,
         needs=["mean"],
@@ -366,7 +435,12 @@ PATCHES = [
         "Part 7: tokens by hand",
         ["patches_by_hand"],
         patch_hand,
-        [Case("the five numbers", 4, "values", tolerance=0.001)],
+        [
+            Case("the class token's number", 1, "class", tolerance=0.001),
+            Case("the first patch's number", 1, "first", tolerance=0.001),
+            Case("the second patch's number", 1, "second", tolerance=0.001),
+            Case("the numbers of the patches below", 1, "below", tolerance=0.001),
+        ],
     ),
     Part(
         "patchify",
@@ -427,7 +501,7 @@ PATCHES = [
         shuffle,
         [
             Case("patches in the new order", 1, "pictures"),
-            Case("the class token's vector stays", 1, "class"),
+            Case("the class token's vector stays, and so does what was given", 1, "class"),
             Case("vectors of places that move along", 1, "places"),
         ],
         pictures,

@@ -77,6 +77,17 @@ class MeanByScatter(Right):
         return x.scatter_reduce(0, target, x[edges[0]], "mean", include_self=True)
 
 
+class MeanByIndexPut(Right):
+    part = "mean"
+
+    def mean_messages(x: Tensor, edges: Tensor) -> Tensor:
+        total = x.clone()
+        total.index_put_((edges[1],), x[edges[0]], accumulate=True)
+        count = torch.ones(len(x))
+        np.add.at(count.numpy(), edges[1].numpy(), 1)
+        return total / count.unsqueeze(1)
+
+
 class ConvolveByMatrix(Right):
     part = "convolve"
 
@@ -110,6 +121,16 @@ class ConvolveByLoop(Right):
         for of in near:
             rows.append(sum(x[j] / math.sqrt(len(of) * len(near[j])) for j in of))
         return F.linear(torch.stack(rows), W.T, b)
+
+
+class ConvolveItselfApart(Right):
+    part = "convolve"
+
+    def convolve(x: Tensor, edges: Tensor, W: Tensor, b: Tensor) -> Tensor:
+        d = 1 + torch.bincount(edges[0], minlength=len(x))
+        z = x @ W / d.sqrt()[:, None]
+        z = z + torch.zeros_like(z).index_add_(0, edges[1], z[edges[0]])
+        return z / d.sqrt()[:, None] + b
 
 
 class JoinByLoop(Right):
@@ -247,6 +268,17 @@ class SmoothingByPairs(Right):
         while len(states) <= rounds:
             states.append(mean_messages(states[-1], edges))
         return torch.tensor([spread(it) for it in states])
+
+
+class SmoothingByItself(Right):
+    part = "smoothing"
+
+    def spread(x: Tensor) -> float:
+        return float(torch.cov(x.T, correction=0).diagonal().sum())
+
+    def smoothing(x: Tensor, edges: Tensor, rounds: int) -> list[float]:
+        rest = smoothing(mean_messages(x, edges), edges, rounds - 1) if rounds else []
+        return [spread(x), *rest]
 
 
 def picture(variant: int) -> tuple[np.ndarray, float]:

@@ -97,6 +97,23 @@ class HandWithBareDegrees(Wrong):
         }
 
 
+class HandWithoutOwnMessage(Wrong):
+    part, loses = "graph_hand", 4
+    hint = (
+        "Your degrees count each node itself, but its own number is missing among the "
+        "messages."
+    )
+
+    @staticmethod
+    def values(variant: int) -> dict[str, Any]:
+        d = JOINED.sum(dim=1) + 1
+        return {
+            "graph_by_hand": (
+                JOINED / (d * d[:, None]).sqrt() @ few_values(variant)
+            ).tolist()
+        }
+
+
 class MeanBackwards(Wrong):
     part, loses = "mean", 3
     hint = "Your messages go against the edges, from `edges[1]` to `edges[0]`."
@@ -172,6 +189,43 @@ class MeanItselfNotCounted(Wrong):
         return total / torch.bincount(edges[1], minlength=len(x)).clamp_min(1)[:, None]
 
 
+class MeanOfOthersAlone(Wrong):
+    part, loses = "mean", 2
+    hint = (
+        "A node that hears others is left out of its own mean; only one that hears nobody "
+        "keeps its vector. All nodes count themselves."
+    )
+
+    def mean_messages(x: Tensor, edges: Tensor) -> Tensor:
+        total = torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
+        count = torch.bincount(edges[1], minlength=len(x))[:, None]
+        return torch.where(count > 0, total / count.clamp_min(1), x)
+
+
+class MeanWithoutTheLast(Wrong):
+    part, loses = "mean", 1
+    hint = (
+        "`bincount` counts up to the largest number that it meets, so your counts are too few "
+        "where the last nodes hear nobody."
+    )
+
+    def mean_messages(x: Tensor, edges: Tensor) -> Tensor:
+        total = x.index_add(0, edges[1], x[edges[0]])
+        return total / (1 + torch.bincount(edges[1]))[:, None]
+
+
+class MeanChangesWhatIsGiven(Wrong):
+    part, loses = "mean", 1
+    hint = (
+        "The means are right, but `x` is another tensor afterwards: functions whose names end "
+        "in `_`, and `+=`, change what they are given."
+    )
+
+    def mean_messages(x: Tensor, edges: Tensor) -> Tensor:
+        x.index_add_(0, edges[1], x[edges[0]])
+        return x / (1 + torch.bincount(edges[1], minlength=len(x)))[:, None]
+
+
 class ConvolveWithMeans(Wrong):
     part, loses = "convolve", 3
     hint = (
@@ -245,6 +299,33 @@ class ConvolveWithRelu(Wrong):
         A[edges[1], edges[0]] = 1
         d = A.sum(dim=1)
         return (A / (d * d[:, None]).sqrt() @ x @ W + b).relu()
+
+
+class ConvolveWithoutOwnMessage(Wrong):
+    part, loses = "convolve", 4
+    hint = (
+        "Your degrees count each node itself, but its own vector is missing among the "
+        "messages."
+    )
+
+    def convolve(x: Tensor, edges: Tensor, W: Tensor, b: Tensor) -> Tensor:
+        A = torch.zeros(len(x), len(x))
+        A[edges[1], edges[0]] = 1
+        d = A.sum(dim=1) + 1
+        return A / (d * d[:, None]).sqrt() @ x @ W + b
+
+
+class ConvolveWithoutTheLast(Wrong):
+    part, loses = "convolve", 1
+    hint = (
+        "`bincount` counts up to the largest number that it meets, so your degrees are too few "
+        "where the last node has no edges."
+    )
+
+    def convolve(x: Tensor, edges: Tensor, W: Tensor, b: Tensor) -> Tensor:
+        root = (1 + torch.bincount(edges[1]))[:, None].rsqrt()
+        sent = root * x
+        return root * sent.index_add(0, edges[1], sent[edges[0]]) @ W + b
 
 
 class JoinWithoutNewNumbers(Wrong):
@@ -349,6 +430,24 @@ class ReadoutByEqualShares(Wrong):
         return sums * n_graphs / len(x)
 
 
+class JoinChangesWhatIsGiven(Wrong):
+    part, loses = "join", 1
+    hint = (
+        "The batch is right, but the graphs' own edges have new numbers, too: `+=` changes a "
+        "tensor in place."
+    )
+
+    def join(graphs):
+        found, start = [], 0
+        for x, edges in graphs:
+            edges += start
+            start += len(x)
+            found.append(edges)
+        sizes = torch.tensor([len(x) for x, _ in graphs])
+        graph = torch.arange(len(graphs)).repeat_interleave(sizes)
+        return torch.cat([x for x, _ in graphs]), torch.cat(found, dim=1), graph
+
+
 class RenumberedBackwards(Wrong):
     part, loses = "renumber", 2
     hint = (
@@ -406,8 +505,32 @@ class EquivariantBySums(Wrong):
         return after.shape == layer(x, edges)[order].shape
 
 
+class EquivariantByTheInverse(Wrong):
+    part, loses = "renumber", 1
+    hint = (
+        "Your test puts the outputs into the inverse order before it compares them. Row i of "
+        "the new output belongs to which node of the old graph?"
+    )
+
+    def equivariant(layer, x: Tensor, edges: Tensor, order: Tensor) -> bool:
+        after = layer(x[order], order.argsort()[edges])
+        return torch.allclose(after, layer(x, edges)[order.argsort()], atol=1e-4)
+
+
+class EquivariantExactly(Wrong):
+    part, loses = "renumber", 1
+    hint = (
+        "Your test is stricter than it should be: outputs that differ by less than 0.0001 "
+        "count as equal."
+    )
+
+    def equivariant(layer, x: Tensor, edges: Tensor, order: Tensor) -> bool:
+        after = layer(x[order], order.argsort()[edges])
+        return torch.equal(after, layer(x, edges)[order])
+
+
 class SpreadOfASample(Wrong):
-    part, loses = "smoothing", 4
+    part, loses = "smoothing", 2
     hint = (
         "You divide by n − 1, as one does to estimate a variance from a sample (PyTorch's "
         "default). The nodes are all there are."
@@ -425,7 +548,7 @@ class SpreadOfASample(Wrong):
 
 
 class SpreadOfAllNumbers(Wrong):
-    part, loses = "smoothing", 4
+    part, loses = "smoothing", 3
     hint = (
         "Your mean is a single number over all nodes and channels. Each channel has its own "
         "mean, over nodes."
@@ -443,7 +566,7 @@ class SpreadOfAllNumbers(Wrong):
 
 
 class SpreadAveragedOverChannels(Wrong):
-    part, loses = "smoothing", 4
+    part, loses = "smoothing", 2
     hint = "You average over channels, too. A squared length is a sum over them."
 
     def spread(x: Tensor) -> float:
@@ -458,7 +581,7 @@ class SpreadAveragedOverChannels(Wrong):
 
 
 class SpreadAsLength(Wrong):
-    part, loses = "smoothing", 4
+    part, loses = "smoothing", 3
     hint = "Your distances are not squared."
 
     def spread(x: Tensor) -> float:
@@ -507,7 +630,7 @@ class SmoothingWithoutTheFirst(Wrong):
 
 
 class PatchesDownTheColumns(Wrong):
-    part, loses = "patch_hand", 4
+    part, loses = "patch_hand", 2
     hint = (
         "Your patches are counted down the columns. The second patch lies to the right of the "
         "first."
@@ -520,7 +643,7 @@ class PatchesDownTheColumns(Wrong):
 
 
 class PatchesAsRows(Wrong):
-    part, loses = "patch_hand", 4
+    part, loses = "patch_hand", 3
     hint = (
         "You averaged rows of the picture. A patch is a square: two pixels of one row and the "
         "two below them."
@@ -532,7 +655,7 @@ class PatchesAsRows(Wrong):
 
 
 class PatchesAsSums(Wrong):
-    part, loses = "patch_hand", 4
+    part, loses = "patch_hand", 3
     hint = "These are sums of pixels. A token is the mean of its four."
 
     @staticmethod
@@ -554,7 +677,7 @@ class PatchesWithoutPlaces(Wrong):
 
 
 class ClassTokenWithoutPlace(Wrong):
-    part, loses = "patch_hand", 4
+    part, loses = "patch_hand", 1
     hint = "Your class token has no place. It has `places[0]`; the patches begin with `places[1]`."
 
     @staticmethod
@@ -562,6 +685,28 @@ class ClassTokenWithoutPlace(Wrong):
         means = picture(variant)[0].view(2, 2, 2, 2).mean(dim=(1, 3)).flatten()
         found = placed(variant, means)["patches_by_hand"]
         return {"patches_by_hand": [found[0] - 1, *found[1:]]}
+
+
+class ClassTokenComesLast(Wrong):
+    part, loses = "patch_hand", 4
+    hint = "Your class token comes last. It is the first of the five."
+
+    @staticmethod
+    def values(variant: int) -> dict[str, Any]:
+        pixels, token, places = picture(variant)
+        means = pixels.view(2, 2, 2, 2).mean(dim=(1, 3)).flatten().tolist()
+        return {"patches_by_hand": (torch.tensor([*means, token]) + places).tolist()}
+
+
+class PatchesFromTheFirstPlace(Wrong):
+    part, loses = "patch_hand", 3
+    hint = "Your first patch has `places[0]`, which is the class token's, and so on."
+
+    @staticmethod
+    def values(variant: int) -> dict[str, Any]:
+        pixels, token, places = picture(variant)
+        means = pixels.view(2, 2, 2, 2).mean(dim=(1, 3)).flatten()
+        return {"patches_by_hand": [token + 1, *(means + places[:4]).tolist()]}
 
 
 class PatchesByReshape(Wrong):
@@ -646,6 +791,95 @@ class BackToSquaresAlone(Wrong):
         n, c = len(patches), patches.shape[2] // size**2
         cut = patches.reshape(n, width // size, height // size, c, size, size)
         return cut.permute(0, 3, 1, 4, 2, 5).reshape(n, c, height, width)
+
+
+class PatchifyAloneByReshape(Wrong):
+    part, loses = "patchify", 3
+    hint = (
+        "Your way back is right. `patchify` cuts runs of neighbouring numbers, which are rows, "
+        "not squares."
+    )
+
+    def patchify(pictures: Tensor, size: int) -> Tensor:
+        n, c, height, width = pictures.shape
+        return pictures.reshape(n, height * width // size**2, c * size**2)
+
+
+class PatchifyAloneByColumns(Wrong):
+    part, loses = "patchify", 3
+    hint = (
+        "Your way back is right. `patchify` counts its patches down the columns; the second one "
+        "lies to the right of the first."
+    )
+
+    def patchify(pictures: Tensor, size: int) -> Tensor:
+        n, c, height, width = pictures.shape
+        cut = pictures.reshape(n, c, height // size, size, width // size, size)
+        return cut.permute(0, 4, 2, 1, 3, 5).reshape(n, -1, c * size**2)
+
+
+class PatchifyAloneChannelsLast(Wrong):
+    part, loses = "patchify", 2
+    hint = (
+        "Your way back is right. In `patchify` the channels come last within a patch, pixel by "
+        "pixel."
+    )
+
+    def patchify(pictures: Tensor, size: int) -> Tensor:
+        n, c, height, width = pictures.shape
+        cut = pictures.reshape(n, c, height // size, size, width // size, size)
+        return cut.permute(0, 2, 4, 3, 5, 1).reshape(n, -1, c * size**2)
+
+
+class PatchifyAloneTurned(Wrong):
+    part, loses = "patchify", 3
+    hint = "Your way back is right. In `patchify` rows and columns within each patch are exchanged."
+
+    def patchify(pictures: Tensor, size: int) -> Tensor:
+        n, c, height, width = pictures.shape
+        cut = pictures.reshape(n, c, height // size, size, width // size, size)
+        return cut.permute(0, 2, 4, 1, 5, 3).reshape(n, -1, c * size**2)
+
+
+class BackByReshape(Wrong):
+    part, loses = "patchify", 2
+    hint = (
+        "Your `patchify` is right. The way back needs two steps as well: a single reshape lays "
+        "each patch out as rows of the picture."
+    )
+
+    def unpatchify(patches: Tensor, size: int, height: int, width: int) -> Tensor:
+        return patches.reshape(len(patches), patches.shape[2] // size**2, height, width)
+
+
+class BackByColumns(Wrong):
+    part, loses = "patchify", 2
+    hint = "Your `patchify` is right. The way back puts the second patch below the first."
+
+    def unpatchify(patches: Tensor, size: int, height: int, width: int) -> Tensor:
+        n, c = len(patches), patches.shape[2] // size**2
+        cut = patches.reshape(n, width // size, height // size, c, size, size)
+        return cut.permute(0, 3, 2, 4, 1, 5).reshape(n, c, height, width)
+
+
+class BackChannelsLast(Wrong):
+    part, loses = "patchify", 2
+    hint = "Your `patchify` is right. The way back reads each patch as if its channels came last."
+
+    def unpatchify(patches: Tensor, size: int, height: int, width: int) -> Tensor:
+        n, c = len(patches), patches.shape[2] // size**2
+        cut = patches.reshape(n, height // size, width // size, size, size, c)
+        return cut.permute(0, 5, 1, 3, 2, 4).reshape(n, c, height, width)
+
+
+class BackTurned(Wrong):
+    part, loses = "patchify", 2
+    hint = "Your `patchify` is right. The way back exchanges rows and columns within each patch."
+
+    def unpatchify(patches: Tensor, size: int, height: int, width: int) -> Tensor:
+        n, c = len(patches), patches.shape[2] // size**2
+        cut = patches.reshape(n, height // size, width // size, c, size, size)
+        return cut.permute(0, 3, 1, 5, 2, 4).reshape(n, c, height, width)
 
 
 class ClassTokenAtTheEnd(Wrong):
@@ -775,8 +1009,45 @@ class PlacesTurned(Wrong):
         return torch.cat([e[:1], grid[0].flatten(1).T])
 
 
+class PlacesBicubic(Wrong):
+    part, loses = "places", 3
+    hint = (
+        "Your vectors are resized by another rule than the bilinear one, `bicubic`: its curves "
+        "leave the range of the old numbers."
+    )
+
+    def resize_places(e: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+        grid = e[1:].T.reshape(1, -1, *old)
+        grid = F.interpolate(grid, new, mode="bicubic")
+        return torch.cat([e[:1], grid[0].flatten(1).T])
+
+
+class PlacesScrambledBefore(Wrong):
+    part, loses = "places", 3
+    hint = (
+        "Before the resizing, a reshape mixes channels and places: `e` has the channels last, "
+        "`F.interpolate` wants them first. The way back is right."
+    )
+
+    def resize_places(e: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+        grid = F.interpolate(e[1:].reshape(1, -1, *old), new, mode="bilinear")
+        return torch.cat([e[:1], grid[0].flatten(1).T])
+
+
+class PlacesScrambledAfter(Wrong):
+    part, loses = "places", 3
+    hint = (
+        "After the resizing, a reshape mixes channels and places: `F.interpolate` gives the "
+        "channels first. The way there is right."
+    )
+
+    def resize_places(e: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+        grid = F.interpolate(e[1:].T.reshape(1, -1, *old), new, mode="bilinear")
+        return torch.cat([e[:1], grid.reshape(-1, e.shape[1])])
+
+
 class PoolWithoutScale(Wrong):
-    part, loses = "pool", 4
+    part, loses = "pool", 2
     hint = "Your scores are not divided by the root of the vectors' width."
 
     def pool(tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
@@ -832,6 +1103,36 @@ class PoolOverflows(Wrong):
         powers = (tokens @ query / math.sqrt(len(query))).exp()
         weights = powers / powers.sum(dim=1, keepdim=True)
         return (weights[:, :, None] * tokens).sum(dim=1), weights
+
+
+class PoolDividedByWidth(Wrong):
+    part, loses = "pool", 2
+    hint = "Your scores are divided by the width itself. The formula has a root over it."
+
+    def pool(tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        weights = (tokens @ query / len(query)).softmax(dim=1)
+        return (weights[:, :, None] * tokens).sum(dim=1), weights
+
+
+class PoolDividedByCount(Wrong):
+    part, loses = "pool", 2
+    hint = (
+        "Your scores are divided by the root of how many tokens there are. It should be that of "
+        "the width."
+    )
+
+    def pool(tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        weights = (tokens @ query / math.sqrt(tokens.shape[1])).softmax(dim=1)
+        return (weights[:, :, None] * tokens).sum(dim=1), weights
+
+
+class PoolExchanged(Wrong):
+    part, loses = "pool", 4
+    hint = "Your two results are exchanged: the vectors come first, then the weights."
+
+    def pool(tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        weights = (tokens @ query / math.sqrt(len(query))).softmax(dim=1)
+        return weights, (weights[:, :, None] * tokens).sum(dim=1)
 
 
 class ShuffledBack(Wrong):
@@ -906,6 +1207,29 @@ class PlacesNotMoved(Wrong):
         return unpatchify(patches, size, *pictures.shape[2:])
 
     def shuffle_places(e: Tensor, order: Tensor) -> Tensor:
+        return e
+
+
+class PlacesOneOff(Wrong):
+    part, loses = "shuffle", 1
+    hint = (
+        "Each patch gets the vector of the place before its own: `order` counts patches from 0, "
+        "and in `e` the class token comes first."
+    )
+
+    def shuffle_places(e: Tensor, order: Tensor) -> Tensor:
+        return torch.cat([e[:1], e[order]])
+
+
+class PlacesChangeWhatIsGiven(Wrong):
+    part, loses = "shuffle", 1
+    hint = (
+        "The vectors are right, but `e` itself is in another order afterwards: an assignment to "
+        "`e[…]` changes what is given."
+    )
+
+    def shuffle_places(e: Tensor, order: Tensor) -> Tensor:
+        e[1:] = e[1:][order]
         return e
 
 

@@ -72,6 +72,21 @@ class SplitByCutting(Right):
         return tuple(np.flatnonzero(part[group] == k) for k in range(3))
 
 
+class SplitByFirstPlaces(Right):
+    part = "split"
+
+    def split_by_groups(groups, seed=0):
+        assert len(set(groups)) >= 10
+        names = list(dict.fromkeys(groups))
+        random.Random(seed).shuffle(names)
+        parts, done = [set(), set(), set()], 0
+        for name in names:
+            its = {i for i, other in enumerate(groups) if other == name}
+            parts[(done >= 0.6 * len(groups)) + (done >= 0.8 * len(groups))] |= its
+            done += len(its)
+        return [sorted(it) for it in parts]
+
+
 class SplitByRandom(Right):
     part = "split"
 
@@ -369,7 +384,7 @@ class RunPasted(Right):
                 }
                 for w in (1, 2, 4, 8)
             ]
-            rows = [[-float(it) / 10 for it in digits] for _ in range(3)]
+            rows = [[-float(it) / 10 for it in digits[i:] + digits[:i]] for i in range(3)]
             seconds = [0.5 + 0.01 * i for i in range(20)]
             found[who] = {
                 "name": who,
@@ -378,6 +393,20 @@ class RunPasted(Right):
                 "test": rows,
             }
             found[who]["seconds"] = seconds
+        return found
+
+
+class RunAgainstARule(Right):
+    part = "experiment"
+
+    def experiment():
+        """The rival is a rule without chance, so seeds change nothing for it."""
+        found = made_up(12, n_seeds=3)
+        its = found["rival"]
+        its["test"] = [its["test"][0]] * 3
+        for i, trial in enumerate(its["trials"]):
+            trial["validation"] = [0.5 + i / 10] * 3
+        its["chosen"] = 2
         return found
 
 
@@ -504,7 +533,7 @@ class ReportThatLoses(Right):
     def values(variant: int) -> dict[str, Any]:
         text = (
             "From {n_seeds} starts on {n_cases} cases the model {verdict} against the rival: "
-            "{gain:.0f} points, between {low:.0f} and {high:.0f}, {sd:.1f} from seed to seed. "
+            "{gain:.0f} %-points, between {low:.0f} and {high:.0f}, {sd:.1f} from seed to seed. "
             "Sizes are {size_model:,} and {size_rival:,}, times {ms_model:.2f} and {ms_rival:.2f} "
             "thousandths of a second. "
         )

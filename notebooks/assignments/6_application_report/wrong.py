@@ -126,8 +126,8 @@ class SplitNeighbours(Wrong):
 class SplitSharesOfGroups(Wrong):
     part, loses = "split", 1
     hint = (
-        "Your parts hold 60, 20 and 20 percent of the groups. Groups differ in size, and "
-        "shares of the cases are asked for."
+        "Your parts do not hold 60, 20 and 20 percent of the cases. Either they hold these "
+        "shares of the groups, which differ in size, or the cuts lie elsewhere: count cases."
     )
 
     def split_by_groups(groups, seed=0):
@@ -166,6 +166,23 @@ class SplitWithoutSeed(Wrong):
         parts, done = ([], [], []), 0
         for name in names:
             its = [i for i, other in enumerate(groups) if other == name]
+            parts[(done >= 0.6 * len(groups)) + (done >= 0.8 * len(groups))].extend(its)
+            done += len(its)
+        return parts
+
+
+class SplitOfASet(Wrong):
+    part, loses = "split", 1
+    hint = (
+        "The groups are shuffled in the order that a set happens to have. For strings that is "
+        "another one each time Python starts, so tomorrow the same seed gives another split."
+    )
+
+    def split_by_groups(groups, seed=0):
+        names = list(set(groups))
+        parts, done = ([], [], []), 0
+        for k in np.random.default_rng(seed).permutation(len(names)):
+            its = [i for i, other in enumerate(groups) if other == names[k]]
             parts[(done >= 0.6 * len(groups)) + (done >= 0.8 * len(groups))].extend(its)
             done += len(its)
         return parts
@@ -253,6 +270,33 @@ class ChosenByBestSeed(Wrong):
         return int(np.argmax([max(trial["validation"]) for trial in trials]))
 
 
+class ChosenByMedian(Wrong):
+    part, loses = "chosen", 1
+    hint = (
+        "You compare medians, which pass over a seed that went badly. The next training may go "
+        "as badly; the mean counts it."
+    )
+
+    def chosen(trials):
+        means = [float(np.median(trial["validation"])) for trial in trials]
+        best = max(it for it in means if not math.isnan(it))
+        tied = [i for i, it in enumerate(means) if it > best - 1e-9]
+        return min(tied, key=lambda i: trials[i]["size"])
+
+
+class ChosenByExactTies(Wrong):
+    part, loses = "chosen", 1
+    hint = (
+        "You take the smallest only of means that are equal to the last digit. The task says "
+        "how near is equal."
+    )
+
+    def chosen(trials):
+        means = [float(np.mean(trial["validation"])) for trial in trials]
+        places = [i for i, it in enumerate(means) if not math.isnan(it)]
+        return min(places, key=lambda i: (-means[i], trials[i]["size"]))
+
+
 class ChosenBySum(Wrong):
     part, loses = "chosen", 1
     hint = (
@@ -299,8 +343,8 @@ class ChosenNanLeftOut(Wrong):
 class ChosenFirst(Wrong):
     part, loses = "chosen", 1
     hint = (
-        "Of trials with equal means the smallest is asked for. Sums of decimals may differ in "
-        "the last digit, so equal means *within a billionth*."
+        "The first of the largest means is taken, and no size is looked at. Of trials with "
+        "equal means the smallest is asked for, and the task says how near is equal."
     )
 
     def chosen(trials):
@@ -335,7 +379,7 @@ class ChosenWorst(Wrong):
 
 
 class IntervalUnpaired(Wrong):
-    part, loses = "interval", 6
+    part, loses = "interval", 2
     hint = (
         "Your interval is much too wide: you draw for the model and for the rival apart. Hard "
         "cases are hard for both, so draw once and take the same cases, groups and seeds of "
@@ -352,12 +396,122 @@ class IntervalUnpaired(Wrong):
             sums = np.stack([np.bincount(group, row) for row in it])
             rows = chance.integers(len(it), size=(draws, len(it)))
             columns = chance.integers(len(names), size=(draws, len(names)))
-            above = np.array(
-                [sums[r][:, c].sum() for r, c in zip(rows, columns, strict=True)]
-            )
-            means.append(above / (len(it) * sizes[columns].sum(axis=1)))
+            by_group = sums[rows].mean(axis=1)
+            above = np.take_along_axis(by_group, columns, axis=1).sum(axis=1)
+            means.append(above / sizes[columns].sum(axis=1))
         low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
         return its[0].mean() - its[1].mean(), low, high
+
+
+class IntervalOfGroupsApart(Wrong):
+    part, loses = "interval", 2
+    hint = (
+        "You draw seeds for both, but cases or groups for the model and for the rival apart. A "
+        "hard case is hard for both, so both answer the same draw."
+    )
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        its = [np.asarray(it, float) for it in (model, rival)]
+        names, group = np.unique(groups, return_inverse=True)
+        sizes, rows = (
+            np.bincount(group),
+            chance.integers(len(its[0]), size=(draws, len(its[0]))),
+        )
+        means = []
+        for it in its:
+            sums = np.stack([np.bincount(group, row) for row in it])[rows].mean(axis=1)
+            columns = chance.integers(len(names), size=(draws, len(names)))
+            above = np.take_along_axis(sums, columns, axis=1).sum(axis=1)
+            means.append(above / sizes[columns].sum(axis=1))
+        low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
+        return its[0].mean() - its[1].mean(), low, high
+
+
+class IntervalOfSeedsApart(Wrong):
+    part, loses = "interval", 2
+    hint = (
+        "You draw the same cases for both, but seeds for the model and for the rival apart. Row "
+        "s of the model goes with row s of the rival."
+    )
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        its = [np.asarray(it, float) for it in (model, rival)]
+        names, group = np.unique(groups, return_inverse=True)
+        sizes = np.bincount(group)
+        columns = chance.integers(len(names), size=(draws, len(names)))
+        means = []
+        for it in its:
+            rows = chance.integers(len(it), size=(draws, len(it)))
+            sums = np.stack([np.bincount(group, row) for row in it])[rows].mean(axis=1)
+            above = np.take_along_axis(sums, columns, axis=1).sum(axis=1)
+            means.append(above / sizes[columns].sum(axis=1))
+        low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
+        return its[0].mean() - its[1].mean(), low, high
+
+
+class IntervalOfDistinctGroups(Wrong):
+    part, loses = "interval", 3
+    hint = (
+        "A group drawn twice counts once: looking up which cases are in the drawn groups "
+        "(`isin`, `in`) forgets how often each was drawn, and the interval is too narrow."
+    )
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        difference = np.asarray(model, float) - np.asarray(rival, float)
+        names, group = np.unique(groups, return_inverse=True)
+        sums, sizes = (
+            np.stack([np.bincount(group, row) for row in difference]),
+            np.bincount(group),
+        )
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(len(names), size=(draws, len(names)))
+        drawn = np.zeros((draws, len(names)))
+        np.put_along_axis(drawn, columns, 1, axis=1)
+        found = (sums[rows].mean(axis=1) * drawn).sum(axis=1) / (drawn @ sizes)
+        low, high = np.quantile(found, [0.025, 0.975])
+        return difference.mean(), low, high
+
+
+class IntervalByAllCases(Wrong):
+    part, loses = "interval", 3
+    hint = (
+        "You divide each draw by the number of cases that there are. A draw with large groups "
+        "has more cases; the mean is over those that were drawn."
+    )
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        difference = np.asarray(model, float) - np.asarray(rival, float)
+        _, group = np.unique(groups, return_inverse=True)
+        sums = np.stack([np.bincount(group, row) for row in difference])
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(sums.shape[1], size=(draws, sums.shape[1]))
+        above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
+        low, high = np.quantile(above / len(group), [0.025, 0.975])
+        return difference.mean(), low, high
+
+
+class IntervalOfGroupMeansInDraws(Wrong):
+    part, loses = "interval", 3
+    hint = (
+        "The gain is right, but in your draws each group counts once, however many cases it "
+        "has. The same mean over cases is asked for in a draw."
+    )
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        difference = np.asarray(model, float) - np.asarray(rival, float)
+        _, group = np.unique(groups, return_inverse=True)
+        sizes = np.bincount(group)
+        means = np.stack([np.bincount(group, row) / sizes for row in difference])
+        rows = chance.integers(len(means), size=(draws, len(means)))
+        columns = chance.integers(means.shape[1], size=(draws, means.shape[1]))
+        found = np.take_along_axis(means[rows].mean(axis=1), columns, axis=1).mean(axis=1)
+        low, high = np.quantile(found, [0.025, 0.975])
+        return difference.mean(), low, high
 
 
 class IntervalOfCases(Wrong):
@@ -382,8 +536,8 @@ class IntervalOfCases(Wrong):
 class IntervalOfSeeds(Wrong):
     part, loses = "interval", 6
     hint = (
-        "You draw the seeds alone and keep the test cases. The interval then says nothing of "
-        "other cases, and with one seed it has no width at all."
+        "Seeds vary in your draws, the test cases do not: they are kept, or drawn without "
+        "replacement, which gives all of them each time. With one seed no width is left."
     )
 
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
@@ -397,8 +551,8 @@ class IntervalOfSeeds(Wrong):
 class IntervalWithoutSeeds(Wrong):
     part, loses = "interval", 1
     hint = (
-        "Cases are drawn as they should be, seeds are not: your interval holds for these "
-        "trainings only. Draw the seeds anew in each draw as well."
+        "Cases are drawn as they should be, but the luck of seeds is not in your interval: they "
+        "are not drawn, or for each case or group apart. In a draw the same seeds hold for all."
     )
 
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
@@ -433,10 +587,10 @@ class IntervalOfGroupMeans(Wrong):
 
 
 class IntervalOfNinety(Wrong):
-    part, loses = "interval", 6
+    part, loses = "interval", 2
     hint = (
-        "Your interval leaves out 5 percent on either side, which makes it one of 90 percent. "
-        "Which quantiles does the task name?"
+        "The draws are right, the ends are not: you leave out 5 percent on either side, which "
+        "makes an interval of 90 percent. Which quantiles does the task name?"
     )
 
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
@@ -481,21 +635,31 @@ class IntervalWithoutReplacement(Wrong):
 
 
 class IntervalOfRival(Wrong):
-    part, loses = "interval", 7
+    part, loses = "interval", 3
     hint = (
         "The sign is turned: you measure how far the rival is ahead. The gain is that of the "
         "model over the rival."
     )
 
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
-        gain, low, high = paired_interval(rival, model, groups, draws, seed)
-        return gain, low, high
+        chance = np.random.default_rng(seed)
+        difference = np.asarray(rival, float) - np.asarray(model, float)
+        _, group = np.unique(groups, return_inverse=True)
+        sums = np.stack([np.bincount(group, row) for row in difference])
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(sums.shape[1], size=(draws, sums.shape[1]))
+        above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
+        found = above / np.bincount(group)[columns].sum(axis=1)
+        low, high = np.quantile(found, [0.025, 0.975])
+        return difference.mean(), low, high
 
 
 class IntervalOfNinetyNine(Wrong):
-    """No hint foresees it."""
-
-    part, loses = "interval", 6
+    part, loses = "interval", 2
+    hint = (
+        "The draws are right, but between your ends lie 99 percent of them. Which quantiles does "
+        "the task name?"
+    )
 
     def paired_interval(model, rival, groups, draws=4_000, seed=0):
         chance = np.random.default_rng(seed)
@@ -507,6 +671,24 @@ class IntervalOfNinetyNine(Wrong):
         above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
         found = above / np.bincount(group)[columns].sum(axis=1)
         low, high = np.quantile(found, [0.005, 0.995])
+        return difference.mean(), low, high
+
+
+class IntervalOfQuarters(Wrong):
+    """No hint foresees it."""
+
+    part, loses = "interval", 2
+
+    def paired_interval(model, rival, groups, draws=4_000, seed=0):
+        chance = np.random.default_rng(seed)
+        difference = np.asarray(model, float) - np.asarray(rival, float)
+        _, group = np.unique(groups, return_inverse=True)
+        sums = np.stack([np.bincount(group, row) for row in difference])
+        rows = chance.integers(len(sums), size=(draws, len(sums)))
+        columns = chance.integers(sums.shape[1], size=(draws, sums.shape[1]))
+        above = np.take_along_axis(sums[rows].mean(axis=1), columns, axis=1).sum(axis=1)
+        found = above / np.bincount(group)[columns].sum(axis=1)
+        low, high = np.quantile(found, [0.25, 0.75])
         return difference.mean(), low, high
 
 
@@ -610,9 +792,8 @@ class VerdictWithZero(Wrong):
 class VerdictOfNothing(Wrong):
     part, loses = "verdict", 1
     hint = (
-        "Without an interval you say that the model gains or loses. No comparison with `nan` "
-        "holds, so ask for what must hold to claim something, and leave the rest to the last "
-        "line."
+        "Without an interval you say that the model gains. No comparison with `nan` holds, so "
+        "ask for what must hold to claim something, and leave the rest to the last line."
     )
 
     def verdict(gain, low, high):
@@ -621,6 +802,34 @@ class VerdictOfNothing(Wrong):
         if low <= 0:
             return "no difference found"
         return "gains"
+
+
+class VerdictOfNothingLoses(Wrong):
+    part, loses = "verdict", 1
+    hint = (
+        "Without an interval you say that the model loses: that is your last line, and where an "
+        "end is `nan`, no comparison before it holds."
+    )
+
+    def verdict(gain, low, high):
+        if low > 0:
+            return "gains"
+        if high >= 0:
+            return "no difference found"
+        return "loses"
+
+
+class VerdictOfZeroInside(Wrong):
+    part, loses = "verdict", 1
+    hint = (
+        "You ask whether zero is between the ends, and else go by the gain. Where the ends are "
+        "`nan`, zero is not between them, and yet nothing was found."
+    )
+
+    def verdict(gain, low, high):
+        if low <= 0 <= high:
+            return "no difference found"
+        return "gains" if gain > 0 else "loses"
 
 
 class VerdictIfWider(Wrong):
@@ -657,7 +866,7 @@ class VerdictTurned(Wrong):
 
 
 class TextWithin(Wrong):
-    part, loses = "unsupported", 3
+    part, loses = "unsupported", 2
     hint = (
         "You allow a fixed distance. How far a rounded number may be from its value depends "
         "on its digits: half of the last one."
@@ -670,6 +879,56 @@ class TextWithin(Wrong):
             for number in NUMBER.findall(text)
             if all(abs(float(number.replace(",", "")) - it) > 0.05 for it in known)
         ]
+
+
+class TextWithinHundredths(Wrong):
+    part, loses = "unsupported", 3
+    hint = (
+        "Half a hundredth is allowed, whatever the text gives: too little for 88 %, too much "
+        "for four decimals. The digits of the text decide."
+    )
+
+    def unsupported(text, values):
+        known = [abs(it) for it in values.values() if isinstance(it, (int, float))]
+        return [
+            number
+            for number in NUMBER.findall(text)
+            if all(abs(float(number.replace(",", "")) - it) > 0.005 + 1e-9 for it in known)
+        ]
+
+
+class TextTwoDecimals(Wrong):
+    part, loses = "unsupported", 3
+    hint = (
+        "You round all values to two decimals. How many the text gives differs from number to "
+        "number: 88 % has none, 0.065 has three."
+    )
+
+    def unsupported(text, values):
+        known = [
+            round(abs(it), 2) for it in values.values() if isinstance(it, (int, float))
+        ]
+        return [
+            it for it in NUMBER.findall(text) if float(it.replace(",", "")) not in known
+        ]
+
+
+class TextWithoutWholeValues(Wrong):
+    part, loses = "unsupported", 1
+    hint = (
+        "Values that are whole numbers support nothing in your program, as if only those of "
+        "type `float` were numbers. 40 % may stand for the 40 that was measured."
+    )
+
+    def unsupported(text, values):
+        known = [abs(it) for it in values.values() if isinstance(it, float)]
+        found = []
+        for number in NUMBER.findall(text):
+            plain = number.replace(",", "")
+            half = 0.5 * 10 ** -len(plain.partition(".")[2])
+            if all(abs(float(plain) - it) > half + 1e-9 for it in known):
+                found.append(number)
+        return found
 
 
 class TextOneDecimal(Wrong):
@@ -686,7 +945,7 @@ class TextOneDecimal(Wrong):
 
 
 class TextTruncates(Wrong):
-    part, loses = "unsupported", 4
+    part, loses = "unsupported", 3
     hint = "You cut digits off instead of rounding: 87.62 is 88 in a text without decimals."
 
     def unsupported(text, values):
@@ -701,7 +960,7 @@ class TextTruncates(Wrong):
 
 
 class TextAsString(Wrong):
-    part, loses = "unsupported", 5
+    part, loses = "unsupported", 4
     hint = (
         "You look for the text's digits in those of the value. 87.62 as text does not hold "
         "88; round the value instead."
@@ -765,8 +1024,7 @@ class TextWords(Wrong):
 class TextOnlyOnce(Wrong):
     part, loses = "unsupported", 1
     hint = (
-        "A number that stands in the text twice is reported once, or not in the order of the "
-        "text. Each place is asked for."
+        "A number that stands in the text twice is reported once. Each place is asked for."
     )
 
     def unsupported(text, values):
@@ -778,6 +1036,24 @@ class TextOnlyOnce(Wrong):
             if all(abs(float(plain) - it) > half + 1e-9 for it in known):
                 found[number] = True
         return list(found)
+
+
+class TextSorted(Wrong):
+    part, loses = "unsupported", 1
+    hint = (
+        "The numbers come sorted, and each once. Whoever mends a text goes through it from its "
+        "beginning: each place is asked for, in the order of the text."
+    )
+
+    def unsupported(text, values):
+        known = [abs(it) for it in values.values() if isinstance(it, (int, float))]
+        found = set()
+        for number in NUMBER.findall(text):
+            plain = number.replace(",", "")
+            half = 0.5 * 10 ** -len(plain.partition(".")[2])
+            if all(abs(float(plain) - it) > half + 1e-9 for it in known):
+                found.add(number)
+        return sorted(found)
 
 
 class TextSupported(Wrong):
@@ -810,7 +1086,7 @@ class RunWithSharedGroups(Wrong):
 
 
 class RunWithSharedCases(Wrong):
-    part, loses = "experiment", 4
+    part, loses = "experiment", 3
     hint = (
         "A case is in two parts, and with it its group. Print the ids that training, "
         "validation and test have in common."
@@ -823,7 +1099,7 @@ class RunWithSharedCases(Wrong):
 
 
 class RunWithIdsTwice(Wrong):
-    part, loses = "experiment", 2
+    part, loses = "experiment", 1
     hint = (
         "One id stands for two cases, although no group is in two parts. Ids that count from "
         "0 in each part or group do not name a case: which name would, for good?"
@@ -885,7 +1161,35 @@ class RunOnlyMeans(Wrong):
     def experiment():
         results = made_up(1)
         for who in ("model", "rival"):
-            results[who]["test"] = [sum(row) / len(row) for row in results[who]["test"]]
+            results[who]["test"] = [[sum(row) / len(row)] for row in results[who]["test"]]
+        return results
+
+
+class RunOfOneRow(Wrong):
+    part, loses = "experiment", 0.5
+    hint = (
+        "The seeds differ on the validation cases, and yet all their rows of test scores are "
+        "the same. Was one seed's row copied, or one trained model tested each time?"
+    )
+
+    def experiment():
+        results = made_up(1)
+        its = results["model"]
+        its["test"] = [max(its["test"], key=sum)] * len(its["test"])
+        return results
+
+
+class RunOfPercentages(Wrong):
+    part, loses = "experiment", 0.5
+    hint = (
+        "`scale` does not fit the scores. It is 100 for shares between 0 and 1, of which 0 for "
+        "wrong and 1 for right are an example; all else has 1."
+    )
+
+    def experiment():
+        results = made_up(1)
+        for who in ("model", "rival"):
+            results[who]["test"] = (100 * np.array(results[who]["test"])).tolist()
         return results
 
 
@@ -899,7 +1203,7 @@ class RunSecondsOfABatch(Wrong):
 
     def experiment():
         results = made_up(1)
-        results["model"]["seconds"] = [0.002] * 60
+        results["rival"]["seconds"] = [0.002] * 60
         return results
 
 
@@ -1018,11 +1322,208 @@ class SummaryAlwaysPercent(Wrong):
         return found
 
 
+class SummaryOfCases(Wrong):
+    part, loses = "summary", 1
+    hint = (
+        "The interval takes each case for a group of its own. Which list of the test cases "
+        "names what belongs together?"
+    )
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["ids"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * by_seed.std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryOfAbsoluteGains(Wrong):
+    part, loses = "summary", 1
+    hint = (
+        "p takes all seeds for won: the sign of a seed's gain is left out before. A seed that "
+        "loses speaks against the model."
+    )
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * by_seed.std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(np.abs(by_seed)), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryInSeconds(Wrong):
+    part, loses = "summary", 1
+    hint = "The times are in seconds; the table asks for milliseconds."
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * by_seed.std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryOfFirstTrials(Wrong):
+    part, loses = "summary", 1
+    hint = "The sizes are those of the first trials. Which trial answered the test cases?"
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * by_seed.std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][0]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryOfUnscaledSpread(Wrong):
+    part, loses = "summary", 1
+    hint = "The spread from seed to seed lacks the scale, which gain and interval have."
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {"low": scale * low, "high": scale * high, "sd": by_seed.std(ddof=1)}
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryOfModelSpread(Wrong):
+    part, loses = "summary", 1
+    hint = (
+        "The spread is that of the model's scores. What varies here is the gain: the model's "
+        "mean less the rival's, seed by seed."
+    )
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * m.mean(axis=1).std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
+class SummaryOfCaseSpread(Wrong):
+    part, loses = "summary", 1
+    hint = (
+        "The spread is that of single cases. First take each seed's mean over its cases: how "
+        "far these means lie apart is asked for."
+    )
+
+    def summary(results):
+        m, r = (np.asarray(results[who]["test"], float) for who in ("model", "rival"))
+        gain, low, high = paired_interval(m, r, results["cases"]["test"]["groups"])
+        scale, by_seed = results["scale"], (m - r).mean(axis=1)
+        found = {"n_cases": m.shape[1], "n_seeds": m.shape[0]}
+        found["n_groups"] = len(set(results["cases"]["test"]["groups"]))
+        found |= {
+            "model": scale * m.mean(),
+            "rival": scale * r.mean(),
+            "gain": scale * gain,
+        }
+        found |= {
+            "low": scale * low,
+            "high": scale * high,
+            "sd": scale * (m - r).std(ddof=1),
+        }
+        found |= {"p": p_of_seeds(by_seed), "verdict": verdict(gain, low, high)}
+        for who in ("model", "rival"):
+            found[f"size_{who}"] = results[who]["trials"][results[who]["chosen"]]["size"]
+            found[f"ms_{who}"] = 1000 * np.median(results[who]["seconds"])
+        return found
+
+
 class SummaryOfMeanTimes(Wrong):
     part, loses = "summary", 1
     hint = (
-        "Costs are not those of the table: mean times instead of medians, seconds instead of "
-        "milliseconds, or the size of a trial that was not chosen."
+        "The times are means, and one slow first call moves them far. The table asks for another "
+        "middle."
     )
 
     def summary(results):
@@ -1093,7 +1594,7 @@ COSTS = (
 
 
 class ReportOfLastWeek(Wrong):
-    part, loses = "text", 4
+    part, loses = "text", 3
     hint = (
         "The gain or the ends of its interval in the text are not those of `summary`. Were "
         "they typed before the last run? Placeholders follow by themselves."
@@ -1144,7 +1645,10 @@ class ReportAgainstItsInterval(Wrong):
 
 class ReportWithoutCosts(Wrong):
     part, loses = "text", 1
-    hint = "Size and time of an answer are not given for both. Who decides pays for them."
+    hint = (
+        "Size and time of an answer are not given for both, or not rounded as `summary` has "
+        "them: 32,054 are 32 thousand, not 33. Who decides pays for them."
+    )
 
     def experiment():
         return made_up(3, ahead=0.3)
@@ -1158,8 +1662,9 @@ class ReportWithoutCosts(Wrong):
 class ReportWithForeignNumber(Wrong):
     part, loses = "text", 2
     hint = (
-        "A decimal or a percentage of the text is no number of `summary`. Run `unsupported`, "
-        "and let `summary` compute what the text needs."
+        "A decimal or a percentage of the text is no number of `summary`; `unsupported` finds "
+        "it, and thresholds and versions count, too. If it finds none, a difference of shares "
+        "is given in percent: it is one of points."
     )
 
     def experiment():
@@ -1168,6 +1673,22 @@ class ReportWithForeignNumber(Wrong):
     @staticmethod
     def values(variant: int) -> dict[str, Any]:
         return {"TEXT": HEAD + RESULT + ENDS + COSTS + "Others report 97.35 %. " + WORDS}
+
+
+class ReportOfSwappedEnds(Wrong):
+    part, loses = "text", 1
+    hint = (
+        "Two numbers stand in another order than asked for: the lower end of the interval right "
+        "before the upper, and scores, sizes and times with the model's first. Are they swapped?"
+    )
+
+    def experiment():
+        return made_up(3, ahead=0.3)
+
+    @staticmethod
+    def values(variant: int) -> dict[str, Any]:
+        ends = "The 95 % interval goes from {high:.1f} to {low:.1f} points. "
+        return {"TEXT": HEAD + RESULT + ends + COSTS + WORDS}
 
 
 class ReportWithoutCases(Wrong):
