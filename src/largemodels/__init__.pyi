@@ -25,6 +25,7 @@ from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.ratings import rated_sentences as rated_sentences
 from .data.solar_cells import solar_cells as solar_cells
+from .data.stamps import stamps as stamps
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles
@@ -35,6 +36,8 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.centernet import CenterNet as CenterNet
+from .models.centernet import CenterNetConfig as CenterNetConfig
 from .models.clip import CLIP as CLIP
 from .models.clip import CLIPConfig as CLIPConfig
 from .models.clip import contrastive_loss as contrastive_loss
@@ -50,6 +53,8 @@ from .models.gpt import GPTConfig as GPTConfig
 from .models.graph import Graph as Graph
 from .models.graph import GraphNetwork as GraphNetwork
 from .models.graph import GraphNetworkConfig as GraphNetworkConfig
+from .models.hog import HogConfig as HogConfig
+from .models.hog import HogDetector as HogDetector
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
 from .models.marian import Marian as Marian
@@ -73,12 +78,15 @@ from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
+from .models.yolo import Yolo as Yolo
+from .models.yolo import YoloConfig as YoloConfig
 from .objectives.adversarial import discriminator_loss as discriminator_loss
 from .objectives.adversarial import generator_loss as generator_loss
 from .objectives.adversarial import gradient_penalty as gradient_penalty
 from .objectives.frechet import frechet_distance as frechet_distance
 from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
+from .pretrained.centernet import load_centernet as load_centernet
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.marian import load_marian as load_marian
 from .pretrained.smollm2 import load_smollm2 as load_smollm2

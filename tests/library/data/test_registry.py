@@ -202,7 +202,7 @@ import skimage.data
 load_wine()
 print(sorted(registry.opened))
 registry.watch()
-load_iris(), load_wine(), skimage.data.astronaut(), skimage.data.page()
+load_iris(), load_wine(), skimage.data.astronaut(), skimage.data.text()
 print("\\n".join(sorted(registry.opened)))
 """
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
@@ -211,7 +211,7 @@ print("\\n".join(sorted(registry.opened)))
     learn, image = version("scikit-learn"), version("scikit-image")
     assert used == [
         f"iris of scikit-learn {learn}",
-        f"page.png of scikit-image {image}",
         f"photographs of scikit-image {image}",
+        f"text.png of scikit-image {image}",
         f"wine_data.csv of scikit-learn {learn}",
     ]
