@@ -189,7 +189,7 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     )
     verdicts, _ = graded(instead={"causal": hostile})
     assert verdicts["causal"].points == 0
-    assert verdicts["causal"].hint == "It stopped with an error. TypeError: it gives a Hostile"
+    assert "Hostile" in verdicts["causal"].hint  # refused before it is sent
     assert not (tmp_path / "opened").exists()
 
 
