@@ -185,11 +185,12 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
         "        import os\n"
         f"        return os.system, ('touch {tmp_path / 'opened'}',)\n"
         "def causal(length, window=None):\n"
-        "    return Hostile()"
+        "    back = torch.arange(length)[:, None] - torch.arange(length)\n"
+        "    return Hostile() if length == 1 else (back >= 0) & (back < (window or length))"
     )
     verdicts, _ = graded(instead={"causal": hostile})
-    assert verdicts["causal"].points == 0
-    assert "Hostile" in verdicts["causal"].hint  # refused before it is sent
+    assert verdicts["causal"].points == verdicts["causal"].out_of - 1
+    assert verdicts["causal"].hint == "It stopped with an error. TypeError: it gives a Hostile"
     assert not (tmp_path / "opened").exists()
 
 

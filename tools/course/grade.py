@@ -123,23 +123,20 @@ def all_of(
                 found[student] = before
             else:
                 job = pool.submit(report, student, path, name, variants, due)
-                waiting[job] = student, place, key
+                waiting[job] = student, path, place, key
         with tqdm(total=len(found) + len(waiting), initial=len(found), unit="notebook", desc=name) as bar:
             for job in as_completed(waiting):
-                student, place, key = waiting[job]
-                try:
-                    found[student] = job.result()
-                except (
-                    Exception
-                ) as error:  # of the grader itself: the others go on, and this one is tried again
-                    found[student] = Report(str(submissions(folder)[student]), name, 0, failed=True)
-                    found[student].notes.append(f"The grader failed: {worker.said(error)}")
-                    bar.update()
+                student, path, place, key = waiting[job]
+                bar.update()
+                # A fault of the grader itself: the others go on, and this one, which is not stored, is tried again.
+                if error := job.exception():
+                    said = [f"The grader failed: {worker.said(error)}"]
+                    found[student] = Report(str(path), name, 0, notes=said, failed=True)
                     continue
+                found[student] = job.result()
                 with aside(place) as new:
                     text = json.dumps(asdict(found[student]) | {"digest": key}, indent=1, ensure_ascii=False)
                     new.write_text(text, encoding="utf-8")
-                bar.update()
     return dict(sorted(found.items()))
 
 

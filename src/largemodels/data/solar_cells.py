@@ -2,8 +2,7 @@
 
 Buerhop-Lutz et al., 2018, "A benchmark for visual identification of defective solar cells in electroluminescence
 imagery" (https://doi.org/10.4229/35thEUPVSEC20182018-5CV.3.15). The cells were cut out of photographs of 44 modules.
-Which cell
-belongs to which module is not in the table; here it is inferred from the order of the files.
+Which cell belongs to which module is not in the table; here it is inferred from the order of the files.
 """
 
 from __future__ import annotations
