@@ -153,8 +153,8 @@ class Answer:
 def sources(module: str) -> tuple[str, dict[str, list[str]]]:
     """The imports of a module, without those of the grader, and the functions and classes in each of its classes.
 
-    Python 3.11 may fail where two threads make syntax trees at once, and NumPy makes one for the head of each array that
-    it reads; so :func:`tools.course.masters.load` asks for this before threads begin.
+    Python 3.11 may fail where two threads make syntax trees at once, and NumPy makes one for the head of each array
+    that it reads; so :func:`tools.course.masters.load` asks for this before threads begin.
     """
     body = ast.parse(inspect.getsource(sys.modules[module])).body
     imports = [
