@@ -90,23 +90,18 @@ def test_dark_mode_can_be_switched_on_and_stays(browser: Browser, base: str) -> 
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_solutions_are_folded_and_open(name: str, browser: Browser, base: str) -> None:
+def test_solutions_are_folded_code_can_be_copied_and_the_notebook_downloaded(
+    name: str, browser: Browser, base: str, site: Path
+) -> None:
     with checks.opened(browser, base, f"{name}.html") as visit:
-        solutions = visit.page.locator(".cell.tag_solution details")
-        assert solutions.count() == visit.page.locator(".cell.tag_solution").count() > 0
+        page = visit.page
+        solutions = page.locator(".cell.tag_solution details")
+        assert solutions.count() == page.locator(".cell.tag_solution").count() > 0
         first = solutions.first
         expect(first.locator("pre").first).to_be_hidden()
         assert first.locator("summary").inner_text().strip() == "Show the solution"
         first.locator("summary").click()
         expect(first.locator("pre").first).to_be_visible()
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_code_can_be_copied_and_the_notebook_downloaded(
-    name: str, browser: Browser, base: str, site: Path
-) -> None:
-    with checks.opened(browser, base, f"{name}.html") as visit:
-        page = visit.page
         cells = page.locator(".cell_input")
         assert page.locator(".cell_input button.copybtn").count() == cells.count() > 0
         link = page.locator(".dropdown-download-buttons a[href$='.ipynb']").first.get_attribute("href")

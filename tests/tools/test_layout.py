@@ -18,6 +18,14 @@ PAGE = """<!DOCTYPE html>
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
 
+
+def code(more: str) -> str:
+    """A piece of code, as Sphinx writes it."""
+    return (
+        f'<div class="highlight"><pre><span class="k">if</span> <span class="k">not</span> {more}</pre></div>'
+    )
+
+
 FAULTS = {
     "script from elsewhere": ('<script src="https://example.org/a.js"></script>', "request to another host"),
     "picture from elsewhere, later": (
@@ -42,6 +50,11 @@ FAULTS = {
     "file name as alternative text": (f'<img src="{PIXEL}" alt="a.png">', "without an alternative text"),
     "button without a name": ("<button></button>", "axe button-name (critical)"),
     "pale text": ('<p style="color: #bbb">pale</p>', "axe color-contrast (serious)"),
+    "pale code": (code('<span style="color: #bbb">pale</span>'), "axe color-contrast (serious)"),
+    "code on a ground like its colour": (
+        f'{code("")}<div style="background: #333; color: #111">{code("")}</div>',
+        "axe color-contrast (serious)",
+    ),
 }
 
 

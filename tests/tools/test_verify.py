@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from largemodels.book import studies
+from largemodels.book import kept, studies
 from tools import recompute, verify
 from tools.recompute import Difference
 
@@ -301,6 +302,17 @@ def test_claims_are_compared(old: list, new: list, elsewhere: bool, message: str
     before = {"claims": old, "processor": "another" if elsewhere else "this"}
     found = verify.claims_that_differ(before, {"claims": new, "processor": "this"})
     assert [it.partition("” ")[2] for it in found] == ([message] if message else [])
+
+
+def test_other_kept_weights_are_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = kept.write(tmp_path / "a", {"x": torch.ones(3)})
+    monkeypatch.setattr(kept, "find", lambda study, name, checksum: tmp_path / "a")
+    stored = {"study": NAME, "rows": [], "weights": {"first": about}}
+    report = {"timed": [], "rows": [], "kept": {"first": about["sha256"]}, "processor": PROCESSOR}
+    assert recompute.compare(stored, report) == "equal to the last digit"
+    report["kept"] = {"first": kept.write(tmp_path / "b", {"x": torch.zeros(3)})["sha256"]}
+    with pytest.raises(Difference, match="the weights 'first' differ"):
+        recompute.compare(stored, report)
 
 
 def test_a_verified_chapter_keeps_its_outputs_and_date(record: dict[str, Any]) -> None:

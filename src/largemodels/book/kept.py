@@ -6,6 +6,7 @@ the size and SHA-256 of each. Without a checkout they are fetched once from the 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.request
 from dataclasses import asdict, dataclass, is_dataclass
@@ -15,7 +16,7 @@ from typing import Any
 import torch
 from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from .. import paths
@@ -88,13 +89,27 @@ def write(path: Path, weights: nn.Module | dict[str, Tensor], config: Any = None
             raise WeightsError(f"{name} holds a number that is not finite in half precision.")
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with aside(path) as beside:
-        save_file(tensors, beside, {"config": json.dumps(plain), "tied": json.dumps(tied)})
+        about = {"config": json.dumps(plain), "tied": json.dumps(tied)}
+        beside.write_bytes(_in_order(save(tensors, about)))
         if (size := beside.stat().st_size) > BYTES_OF_A_CHAPTER:
             raise WeightsError(
                 f"The weights take {size / 1e6:.1f} MB; a chapter keeps {BYTES_OF_A_CHAPTER / 1e6:.0f} MB at most. "
                 "Keep a smaller model, or int8."
             )
     return {"file": path.name, "bytes": size, "sha256": sha256(path), "config": plain}
+
+
+def _in_order(file: bytes) -> bytes:
+    """A safetensors file with the entries of its header sorted: the library writes them in random order."""
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of eight bytes
+    return len(header).to_bytes(8, "little") + header + file[end:]
+
+
+def content(path: Path) -> str:
+    """SHA-256 of kept weights, whatever the order of their header's entries: that of the file as written now."""
+    return hashlib.sha256(_in_order(path.read_bytes())).hexdigest()
 
 
 def read(path: Path) -> Weights:

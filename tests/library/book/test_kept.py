@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -122,6 +123,26 @@ def test_what_is_too_large_or_not_finite_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="a holds a number that is not finite in half precision"):
         kept.write(path, {"a": torch.tensor([1e6])})
     assert list(tmp_path.glob("a.*")) == []
+
+
+def test_the_same_weights_are_the_same_file_and_the_order_of_its_header_does_not_count(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a"
+    checksum = kept.write(path, model(1))["sha256"]
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    entries = json.loads(whole[8:end])
+    assert [*entries] == sorted(entries)
+    assert [*entries["__metadata__"]] == ["config", "tied"]
+    entries["__metadata__"] = dict(reversed(entries["__metadata__"].items()))
+    turned = json.dumps(entries, separators=(",", ":")).encode()
+    turned += b" " * (end - 8 - len(turned))
+    path.write_bytes(whole[:8] + turned + whole[end:])
+    assert path.read_bytes() != whole
+    assert kept.content(path) == checksum
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert kept.content(path) != checksum
 
 
 def test_tied_weights_are_stored_once_and_whole_numbers_as_they_are(tmp_path: Path) -> None:
