@@ -24,9 +24,9 @@ from detection_study import (
     DRAWS,
     Scenes,
     answers,
-    calibrate,
     drawn,
-    machine,
+    fit,
+    joined,
     precision,
     some,
     windows,
@@ -57,17 +57,8 @@ def learnt(draw: int, margin: int, n: int, searches: int) -> Iterator[HogDetecto
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
     for search in range(searches + 1):
         new = windows(model, its, np.random.default_rng(draw), mine=search > 0)
-        if search:
-            new = [
-                (torch.cat([a, x[kinds < 0]]), torch.cat([b, kinds[kinds < 0]]))
-                for (a, b), (x, kinds) in zip(kept, new, strict=True)
-            ]
-        kept = new
-        for shape, (x, kinds) in enumerate(kept):
-            weight, bias = machine(x, kinds, PENALTY)
-            linear = model.linear[shape]
-            linear.weight.data, linear.bias.data = weight.view_as(linear.weight), bias
-            calibrate(model, shape, x @ weight.T + bias, kinds)
+        kept = joined(kept, new) if search else new
+        fit(model, kept, PENALTY)
         if search:
             yield model
 

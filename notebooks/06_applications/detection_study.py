@@ -220,21 +220,29 @@ def hog(draw: int, penalty: float, margin: int, colour: bool, n: int) -> HogDete
     config = HogConfig(len(CLASSES), windows=shapes, margin=margin, colour=colour)
     model, its = HogDetector(config), some(drawn("train", draw), torch.arange(n))
     kept = first_windows(draw, config, n)
-    for mine in (False, True):
-        if mine:
-            new = windows(model, its, np.random.default_rng(draw), mine)
-            wrong = [(x[kinds < 0], kinds[kinds < 0]) for x, kinds in new]
-            kept = [
-                (torch.cat([a, c]), torch.cat([b, d]))
-                for (a, b), (c, d) in zip(kept, wrong, strict=True)
-            ]
-        for shape, (x, kinds) in enumerate(kept):
-            weight, bias = machine(x, kinds, penalty)
-            linear = model.linear[shape]
-            linear.weight.data = weight.view_as(linear.weight)
-            linear.bias.data = bias
-            calibrate(model, shape, x @ weight.T + bias, kinds)
+    fit(model, kept, penalty)
+    kept = joined(kept, windows(model, its, np.random.default_rng(draw), mine=True))
+    fit(model, kept, penalty)
     return model.eval()
+
+
+def joined(
+    kept: list[tuple[Tensor, Tensor]], new: list[tuple[Tensor, Tensor]]
+) -> list[tuple[Tensor, Tensor]]:
+    """Windows of each shape, and from a new search those that hold no thing."""
+    return [
+        (torch.cat([a, x[kinds < 0]]), torch.cat([b, kinds[kinds < 0]]))
+        for (a, b), (x, kinds) in zip(kept, new, strict=True)
+    ]
+
+
+def fit(model: HogDetector, kept: list[tuple[Tensor, Tensor]], penalty: float) -> None:
+    """Train the classifiers of all shapes on their windows."""
+    for shape, (x, kinds) in enumerate(kept):
+        weight, bias = machine(x, kinds, penalty)
+        linear = model.linear[shape]
+        linear.weight.data, linear.bias.data = weight.view_as(linear.weight), bias
+        calibrate(model, shape, x @ weight.T + bias, kinds)
 
 
 def calibrate(model: HogDetector, shape: int, scores: Tensor, kinds: Tensor) -> None:

@@ -13,7 +13,6 @@ study.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,12 @@ from image_classification_study import (
     TUNING_DRAWS,
     cells,
     defective,
-    features,
     judged,
     labelled,
     parts,
-    scaled,
+    scores,
 )
 from sklearn.metrics import roc_auc_score
-from sklearn.svm import SVC
 
 import largemodels as lm
 
@@ -43,20 +40,6 @@ SEEN = {
     "hand": ["hog 32", "texture", "hog 16 + texture"],
     "frozen": ["128", "224", "224 middle"],
 }
-
-
-@functools.lru_cache(maxsize=6)
-def kernel(seen: str, kind: str, fold: int, level: str) -> np.ndarray:
-    """Likeness of each cell to each, with or without the level of its module."""
-    x, module = features(seen), cells().module.numpy()
-    if level == "taken":
-        x = x - np.stack([x[module == it].mean(0) for it in range(44)])[module]
-    x = scaled(x, parts(fold, "modules")["pool"])
-    products = np.asarray(x @ x.T / x.shape[1], np.float64)
-    if kind == "linear":
-        return products
-    lengths = products.diagonal()
-    return np.exp(-np.maximum(0, lengths[:, None] + lengths[None] - 2 * products) / 2)
 
 
 def within(found: np.ndarray, rows: np.ndarray) -> float:
@@ -70,19 +53,6 @@ def within(found: np.ndarray, rows: np.ndarray) -> float:
     return 100 * right / pairs
 
 
-def scores(
-    seen: str, kind: str, penalty: float, fold: int, level: str, taught: np.ndarray
-) -> dict[str, np.ndarray]:
-    """How suspicious a machine finds the cells of validation and test."""
-    alike, its = kernel(seen, kind, fold, level), parts(fold, "modules")
-    machine = SVC(C=penalty, kernel="precomputed")
-    machine.fit(alike[np.ix_(taught, taught)], defective()[taught])
-    return {
-        part: machine.decision_function(alike[np.ix_(its[part], taught)])
-        for part in ("validation", "test")
-    }
-
-
 def learn(who: str, n: int, fold: int, level: str) -> dict[str, Any]:
     """Choose on validation cells, then the means over draws on the test, and the first's ranks."""
     taught, tried = [labelled(fold, "modules", n, it) for it in TUNING_DRAWS], {}
@@ -91,7 +61,9 @@ def learn(who: str, n: int, fold: int, level: str) -> dict[str, Any]:
         for kind in KERNELS:
 
             def score(penalty: float, seen: str = seen, kind: str = kind) -> float:
-                found = [scores(seen, kind, penalty, fold, level, it) for it in taught]
+                found = [
+                    scores(seen, kind, penalty, fold, "modules", it, level) for it in taught
+                ]
                 shares = [within(it["validation"], judges) for it in found]
                 tried[seen, kind, penalty] = round(float(np.mean(shares)), 3)
                 return -tried[seen, kind, penalty]
@@ -99,7 +71,7 @@ def learn(who: str, n: int, fold: int, level: str) -> dict[str, Any]:
             lm.studies.best_inside(LADDER, FIRST, score)
     best, rows = max(tried, key=tried.__getitem__), []
     for draw in DRAWS:
-        found = scores(*best, fold, level, labelled(fold, "modules", n, draw))
+        found = scores(*best, fold, "modules", labelled(fold, "modules", n, draw), level)
         test = parts(fold, "modules")["test"]
         rows.append(
             {"within": within(found["test"], test), **judged(found, fold, "modules")}

@@ -157,9 +157,15 @@ def scaled(x: np.ndarray, some: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=12)
-def kernel(seen: str, kind: str, fold: int, how: str) -> np.ndarray:
-    """Likeness of each cell to each, from features scaled by the pool's mean and deviation."""
-    x = scaled(features(seen), parts(fold, how)["pool"])
+def kernel(seen: str, kind: str, fold: int, how: str, level: str = "kept") -> np.ndarray:
+    """Likeness of each cell to each, from features scaled by the pool's mean and deviation.
+
+    If the level is "taken", the mean of its module is taken from each cell's features before.
+    """
+    x, module = features(seen), cells().module.numpy()
+    if level == "taken":
+        x = x - np.stack([x[module == it].mean(0) for it in range(44)])[module]
+    x = scaled(x, parts(fold, how)["pool"])
     products = np.asarray(x @ x.T / x.shape[1], np.float64)
     if kind == "linear":
         return products
@@ -168,10 +174,16 @@ def kernel(seen: str, kind: str, fold: int, how: str) -> np.ndarray:
 
 
 def scores(
-    seen: str, kind: str, penalty: float, fold: int, how: str, taught: np.ndarray
+    seen: str,
+    kind: str,
+    penalty: float,
+    fold: int,
+    how: str,
+    taught: np.ndarray,
+    level: str = "kept",
 ) -> dict[str, np.ndarray]:
     """How suspicious a machine finds the cells of validation and test."""
-    alike = kernel(seen, kind, fold, how)
+    alike = kernel(seen, kind, fold, how, level)
     machine = SVC(C=penalty, kernel="precomputed")
     machine.fit(alike[np.ix_(taught, taught)], defective()[taught])
     return {
