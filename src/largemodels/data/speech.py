@@ -13,13 +13,18 @@ import gzip
 import re
 import wave
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from ..models.mel import normalised_log_mel
+from ..objectives import ctc
 from ..text.spoken import plain, spoken
 from .registry import DataError, files
 
@@ -106,6 +111,85 @@ def split(found: list[Prompt], seed: int = 0) -> dict[str, list[Prompt]]:
         parts[part] = its
     parts["train"] = [it for at in left for it in by_group[names[at]]]
     return {part: sorted(its or [], key=lambda it: it.key) for part, its in parts.items()}
+
+
+def spectrograms(sounds: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """What :class:`~largemodels.models.recogniser.Recogniser` reads: ``(batch, frames, n_mel)`` and the lengths.
+
+    Args:
+        sounds: ``(samples,)`` each, :data:`RATE` samples a second.
+    """
+    its = [normalised_log_mel(it, RATE) for it in sounds]
+    return pad_sequence(its, batch_first=True), torch.tensor([len(it) for it in its])
+
+
+def speech_batches(
+    found: list[Prompt], seed: int = 0, start: int = 0, *, n_frames: int = 2000, altered: bool = True
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches for :meth:`~largemodels.models.recogniser.Recogniser.loss`, of prompts of similar length.
+
+    Each time a prompt is drawn it is altered: it is played at 0.9, 1 or 1.1 of its speed (Ko et al., 2015,
+    https://doi.org/10.21437/Interspeech.2015-711), and some bands and moments of its spectrogram are wiped out (Park et
+    al., 2019, https://arxiv.org/abs/1904.08779).
+
+    Args:
+        found: of :func:`prompts`.
+        seed: of order and alterations.
+        start: number of the first batch.
+        n_frames: frames of a batch at most, unless one prompt has more.
+        altered: whether prompts are altered.
+    """
+    faster = {
+        speed: [normalised_log_mel(_at_speed(it.sound, speed), RATE) for it in found]
+        for speed in ((0.9, 1.0, 1.1) if altered else (1.0,))
+    }
+    texts, number, epoch = [ctc.encode(it.words) for it in found], 0, 0
+    lengths = np.array([len(it) for it in faster[1.0]])
+    while True:
+        rng = np.random.default_rng([seed, epoch])
+        for rows in _batched(lengths, n_frames, rng):
+            chosen = faster[float(rng.choice(list(faster)))]
+            its = [_wiped(chosen[row], rng) if altered else chosen[row] for row in rows]
+            number += 1
+            if number > start:
+                yield {
+                    "x": pad_sequence(its, batch_first=True),
+                    "lengths": torch.tensor([len(it) for it in its]),
+                    "texts": pad_sequence([texts[row] for row in rows], batch_first=True),
+                    "letters": torch.tensor([len(texts[row]) for row in rows]),
+                }
+        epoch += 1
+
+
+def _batched(lengths: np.ndarray, n_frames: int, rng: np.random.Generator) -> list[list[int]]:
+    """Rows of similar length, in batches of random order."""
+    batches: list[list[int]] = [[]]
+    for row in np.argsort(lengths + rng.integers(60, size=len(lengths))):
+        if batches[-1] and (len(batches[-1]) + 1) * lengths[row] > n_frames:
+            batches.append([])
+        batches[-1].append(int(row))
+    return [batches[at] for at in rng.permutation(len(batches))]
+
+
+def _at_speed(sound: Tensor, speed: float) -> Tensor:
+    """A sound played faster, and so higher."""
+    if speed == 1:
+        return sound
+    return F.interpolate(sound[None, None], size=int(len(sound) / speed), mode="linear")[0, 0]
+
+
+def _wiped(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """A spectrogram ``(frames, n_mel)`` with two stripes of bands and some of moments set to their mean, zero."""
+    x, (n, n_mel) = x.clone(), x.shape
+    for _ in range(2):
+        width = int(rng.integers(n_mel // 5))
+        at = int(rng.integers(n_mel - width))
+        x[:, at : at + width] = 0
+    for _ in range(max(1, n // 150)):
+        width = int(rng.integers(20))
+        at = int(rng.integers(max(1, n - width)))
+        x[at : at + width] = 0
+    return x
 
 
 def noisy(sound: Tensor, decibels: float, noise: Tensor) -> Tensor:

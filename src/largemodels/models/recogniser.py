@@ -118,3 +118,19 @@ class Recogniser(Model):
         for layer in self.layers:
             y = layer(y, self.frames(lengths))
         return F.log_softmax(self.head(self.norm(y)), dim=-1)
+
+    def loss(self, x: Tensor, lengths: Tensor, texts: Tensor, letters: Tensor) -> Tensor:
+        """Mean CTC loss in nats a letter, a scalar. The blank is number 0.
+
+        Args:
+            x: as in :meth:`forward`.
+            lengths: as in :meth:`forward`.
+            texts: ``(batch, most letters)``, filled with zeros on the right.
+            letters: ``(batch,)``, how many each text has.
+        """
+        log_probs = self(x, lengths).transpose(0, 1)
+        # A text that needs more frames than its sound has is left out.
+        total = F.ctc_loss(
+            log_probs, texts, self.frames(lengths), letters, reduction="sum", zero_infinity=True
+        )
+        return total / letters.sum()

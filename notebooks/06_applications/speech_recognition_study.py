@@ -1,0 +1,167 @@
+"""Study of the chapter "Speech recognition": a recogniser trained on a quarter of an hour.
+
+    make study NAME=06_applications/speech_recognition
+
+One thread, about 12 minutes. Kind of layers and learning rate are chosen on validation prompts after short
+runs, a model of letters and its weight for the beam on the same prompts; then three seeds are trained for longer,
+and one of them longer still. Only the longest is kept. Prompts above 15 seconds are left out.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jiwer
+import numpy as np
+import torch
+from torch import Tensor
+
+import largemodels as lm
+from largemodels.data import speech
+from largemodels.models.recogniser import Recogniser, RecogniserConfig
+from largemodels.objectives import ctc
+from largemodels.training.config import TrainingConfig
+
+STUDY = "06_applications/speech_recognition"
+LONGEST = 15  # seconds
+SIZES = {
+    "recurrent": {"d_model": 256, "n_layer": 3, "stride": 3},
+    "convolutional": {"d_model": 160, "n_layer": 8, "stride": 3},
+}
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+EPOCH = 46  # batches
+SHORT, LONG, LONGER = 6 * EPOCH, 24 * EPOCH, 72 * EPOCH  # steps
+SEEDS = (0, 1, 2)
+ORDERS, WEIGHTS, BONUSES = (3, 5, 7), (0.2, 0.4, 0.6, 0.9), (0.0, 0.5, 1.0)
+START = ctc.encode(" ")
+
+
+@functools.cache
+def parts() -> dict[str, list[speech.Prompt]]:
+    """Training, validation and test prompts."""
+    return speech.split([it for it in speech.prompts() if it.seconds <= LONGEST])
+
+
+@functools.cache
+def trained(seed: int, kind: str, rate: float, steps: int) -> tuple[Recogniser, list[float]]:
+    """A recogniser, and its validation errors on the way."""
+    torch.manual_seed(seed)
+    model = Recogniser(RecogniserConfig(kind=kind, **SIZES[kind]))
+    settings = TrainingConfig(
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=EPOCH,
+        final_fraction=0.02,
+        weight_decay=0.01,
+        evaluate_every=max(SHORT, steps // 6),
+        precision="bf16",
+    )
+    history = lm.train(
+        model,
+        speech.speech_batches(parts()["train"], seed),
+        settings,
+        lambda: {"word_error": word_error(model)},
+    )
+    return model.eval(), [round(it, 4) for it in history["word_error"]]
+
+
+@torch.no_grad()
+def heard(model: Recogniser, sounds: list[Tensor]) -> list[Tensor]:
+    """Log-probabilities of the letters, ``(frames, letters)`` for each sound."""
+    return [model(*speech.spectrograms([it]))[0] for it in sounds]
+
+
+def word_error(model: Recogniser) -> float:
+    """Share of wrong words in validation prompts, greedy."""
+    its = parts()["validation"]
+    said = [ctc.decode(ctc.greedy(it)) for it in heard(model, [it.sound for it in its])]
+    return float(jiwer.wer([it.words for it in its], said))
+
+
+@functools.cache
+def letters(order: int) -> Callable[[tuple[int, ...]], Tensor]:
+    """A model of letters that has read the words of the training prompts."""
+    text = ctc.encode(" ".join(["", *(it.words for it in parts()["train"]), ""]))
+    model = lm.NGram(order, len(ctc.LETTERS)).fit(text.numpy())
+
+    def after(before: tuple[int, ...]) -> Tensor:
+        context = np.array([*START.tolist(), *before])
+        return torch.from_numpy(np.log(model.next_probs(context)))
+
+    return after
+
+
+def beam(scores: list[Tensor], order: int, weight: float, bonus: float, n_beam: int = 12) -> list[str]:
+    """Texts found by beam search; order 0: no model of letters."""
+    language = letters(order) if order else None
+    found = (ctc.beam_search(it, n_beam, language, weight, bonus) for it in scores)
+    return [ctc.decode(it) for it in found]
+
+
+def trial(kind: str, rate: float, steps: int) -> dict[str, Any]:
+    """Validation errors after a short run."""
+    model, errors = trained(0, kind, rate, steps)
+    return {"validation": errors[-1], "parameters": model.n_parameters()}
+
+
+def tune_beam(kind: str, rate: float, steps: int) -> dict[str, Any]:
+    """The best model of letters and weights for a run with seed 0, on validation prompts."""
+    model, _ = trained(0, kind, rate, steps)
+    its = parts()["validation"]
+    scores, words = heard(model, [it.sound for it in its]), [it.words for it in its]
+    tried = {
+        (order, weight, bonus): float(jiwer.wer(words, beam(scores, order, weight, bonus, 6)))
+        for order in ORDERS
+        for weight in WEIGHTS
+        for bonus in BONUSES
+    }
+    order, weight, bonus = min(tried, key=tried.__getitem__)
+    return {
+        "order": order,
+        "weight": weight,
+        "bonus": bonus,
+        "validation": min(tried.values()),
+        "alone": float(jiwer.wer(words, beam(scores, 0, 0, 0, 6))),
+        "all": "; ".join(f"{key}: {value:.3f}" for key, value in tried.items()),
+    }
+
+
+def test(
+    seed: int, kind: str, rate: float, steps: int, order: int, weight: float, bonus: float
+) -> dict[str, Any]:
+    """What a longer run writes for the test prompts."""
+    model, errors = trained(seed, kind, rate, steps)
+    if steps == LONGER:
+        study.keep("longer", model)
+    scores = heard(model, [it.sound for it in parts()["test"]])
+    return {
+        "curve": errors,
+        "validation": errors[-1],
+        "greedy": [ctc.decode(ctc.greedy(it)) for it in scores],
+        "beam": beam(scores, order, weight, bonus),
+    }
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    study = lm.studies.Study(STUDY)
+    best: dict[str, tuple[float, float]] = {}
+    for kind in SIZES:
+
+        def score(rate: float, kind: str = kind) -> float:
+            """Validation error at a learning rate."""
+            found: float = study.row(trial, kind=kind, rate=rate, steps=SHORT)["validation"]
+            return found
+
+        rate = lm.studies.best_inside(RATES, [3e-3], score)
+        best[kind] = (score(rate), rate)
+    kind = min(best, key=best.__getitem__)
+    rate = best[kind][1]
+    tuned = study.row(tune_beam, kind=kind, rate=rate, steps=LONG)
+    chosen = {name: tuned[name] for name in ("order", "weight", "bonus")}
+    for seed in SEEDS:
+        study.row(test, seed=seed, kind=kind, rate=rate, steps=LONG, **chosen)
+    study.row(test, seed=0, kind=kind, rate=rate, steps=LONGER, **chosen)
+    study.save()
