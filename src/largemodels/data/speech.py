@@ -192,6 +192,18 @@ def _wiped(x: Tensor, rng: np.random.Generator) -> Tensor:
     return x
 
 
+def resampled(sound: Tensor, rate: int) -> Tensor:
+    """A prompt's sound at a multiple of :data:`RATE`, such as the 16,000 samples a second that Whisper reads.
+
+    Args:
+        sound: ``(samples,)``.
+        rate: samples a second of the result.
+    """
+    from scipy.signal import resample_poly
+
+    return torch.from_numpy(resample_poly(sound.numpy(), rate // RATE, 1).astype(np.float32))
+
+
 def noisy(sound: Tensor, decibels: float, noise: Tensor) -> Tensor:
     """A sound with noise of a given signal-to-noise ratio, the ratio of their mean squares.
 

