@@ -1,9 +1,10 @@
-"""Study of the chapter "Speech recognition": the recogniser that was chosen, trained longer, with a model of letters.
+"""Study of the chapter "Speech recognition": the recogniser that was chosen, trained longer, with
+a model of letters.
 
     make study NAME=06_applications/speech_recognition_long
 
-One thread, about 7 minutes: 56 passes over the training prompts. The model of letters for the beam and its weight are chosen
-on the validation prompts. The recogniser is kept.
+One thread, about 7 minutes: 56 passes over the training prompts. The model of letters for the
+beam and its weight are chosen on the validation prompts. The recogniser is kept.
 """
 
 from __future__ import annotations

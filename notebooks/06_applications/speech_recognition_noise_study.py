@@ -1,9 +1,10 @@
-"""Study of the chapter "Speech recognition": the recogniser of the first study under the same conditions as Whisper.
+"""Study of the chapter "Speech recognition": the recogniser of the first study under the same
+conditions as Whisper.
 
     make study NAME=06_applications/speech_recognition_noise
 
-One thread, about 2 minutes. It also picks the test prompt that is meant out of all that are in the test, by the probability
-that CTC gives to each.
+One thread, about 2 minutes. It also picks the test prompt that is meant out of all that are in
+the test, by the probability that CTC gives to each.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def ask(how: str, level: float) -> dict[str, Any]:
 
 @torch.no_grad()
 def pick() -> dict[str, Any]:
-    """Which of the different texts of the test is meant, the likeliest by CTC: its number, and the right one."""
+    """Which of the different texts of the test is meant, the likeliest by CTC: its number, and the
+    right one.
+    """
     its = parts()["test"]
     texts = sorted({it.words for it in its})
     codes = [ctc.encode(it) for it in texts]

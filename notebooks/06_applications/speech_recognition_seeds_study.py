@@ -2,7 +2,8 @@
 
     make study NAME=06_applications/speech_recognition_seeds
 
-One thread, about 5 minutes: sixteen passes over the training prompts each, without the model of letters.
+One thread, about 5 minutes: sixteen passes over the training prompts each, without the model of
+letters.
 """
 
 from __future__ import annotations

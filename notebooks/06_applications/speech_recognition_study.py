@@ -2,8 +2,9 @@
 
     make study NAME=06_applications/speech_recognition
 
-One thread, about 4 minutes. Kind of layers and learning rate are chosen on validation prompts after short runs.
-Prompts above 15 seconds are left out. The other studies of the chapter train longer what is chosen here.
+One thread, about 4 minutes. Kind of layers and learning rate are chosen on validation prompts
+after short runs. Prompts above 15 seconds are left out. The other studies of the chapter train
+longer what is chosen here.
 """
 
 from __future__ import annotations

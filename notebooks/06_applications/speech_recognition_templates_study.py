@@ -1,8 +1,10 @@
-"""Study of the chapter "Speech recognition": the words of the training prompt that sounds most alike.
+"""Study of the chapter "Speech recognition": the words of the training prompt that sounds most
+alike.
 
     make study NAME=06_applications/speech_recognition_templates
 
-One thread, about 2 minutes. Dynamic time warping on spectrograms of 13, 20 or 40 bands, chosen on validation prompts.
+One thread, about 2 minutes. Dynamic time warping on spectrograms of 13, 20 or 40 bands, chosen on
+validation prompts.
 """
 
 from __future__ import annotations

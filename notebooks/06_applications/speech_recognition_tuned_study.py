@@ -2,8 +2,8 @@
 
     make study NAME=06_applications/speech_recognition_tuned
 
-One thread, about 6 minutes. Twelve steps of eight prompts each, as printed; the encoder stays. The learning
-rate is chosen by the loss on 16 validation prompts.
+One thread, about 6 minutes. Twelve steps of eight prompts each, as printed; the encoder stays.
+The learning rate is chosen by the loss on 16 validation prompts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def encoded(part: str, n: int) -> list[tuple[Tensor, Tensor]]:
     for at in np.random.default_rng(0).permutation(len(its))[:n]:
         features = whisper_features(speech.resampled(its[at].sound, whisper.RATE))
         with torch.no_grad():
-            found.append((model().model.encode(features[None])[0], model().encode(its[at].text)))
+            found.append(
+                (model().model.encode(features[None])[0], model().encode(its[at].text))
+            )
     return found
 
 
@@ -48,7 +50,9 @@ def loss(network: Whisper, its: list[tuple[Tensor, Tensor]]) -> Tensor:
         network.decode(tokens[:, :-1].clamp(min=0), torch.stack([it for it, _ in its]))
     )
     n_start = len(whisper.START) - 1
-    return F.cross_entropy(logits[:, n_start:].flatten(0, 1), tokens[:, n_start + 1 :].flatten())
+    return F.cross_entropy(
+        logits[:, n_start:].flatten(0, 1), tokens[:, n_start + 1 :].flatten()
+    )
 
 
 @functools.cache
@@ -82,7 +86,9 @@ def test(rate: float) -> dict[str, Any]:
     """What the fine-tuned Whisper writes for the test prompts."""
     its = [speech.resampled(it.sound, whisper.RATE) for it in parts()["test"]]
     old = model()
-    writer = whisper.Transcriber(fine_tuned(rate), old.tokenizer, old.never, old.never_first)
+    writer = whisper.Transcriber(
+        fine_tuned(rate), old.tokenizer, old.never, old.never_first
+    )
     return {"part": "test", "said": writer.transcribe(its, at_once=1)}
 
 

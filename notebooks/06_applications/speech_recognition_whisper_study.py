@@ -2,8 +2,8 @@
 
     make study NAME=06_applications/speech_recognition_whisper
 
-One thread, about 8 minutes. All test prompts as they are; and a sample of them under noise of two kinds at five
-signal-to-noise ratios, cut off in the middle, and pauses without any speech.
+One thread, about 8 minutes. All test prompts as they are; and a sample of them under noise of two
+kinds at five signal-to-noise ratios, cut off in the middle, and pauses without any speech.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def sounds(how: str, level: float) -> list[Tensor]:
     if how == "zeros":
         return [torch.zeros(n) for _ in range(PAUSES)]
     if how.startswith("only "):
-        return [0.02 * noise(how.removeprefix("only "), n, seed) / 3 for seed in range(PAUSES)]
+        return [
+            0.02 * noise(how.removeprefix("only "), n, seed) / 3 for seed in range(PAUSES)
+        ]
     its = [it.sound for it in sample()]
     return [
         speech.noisy(it, level, noise(how, len(it), seed)) for seed, it in enumerate(its)
@@ -77,7 +79,12 @@ def ask(how: str, level: float) -> dict[str, Any]:
 
 
 CONDITIONS = [("clean", 0.0), *((it, float(level)) for level in LEVELS for it in NOISES)]
-CONDITIONS += [("cut", 0.5), ("zeros", 0.0), ("only white", 0.0), ("only speech-shaped", 0.0)]
+CONDITIONS += [
+    ("cut", 0.5),
+    ("zeros", 0.0),
+    ("only white", 0.0),
+    ("only speech-shaped", 0.0),
+]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

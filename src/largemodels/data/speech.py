@@ -1,9 +1,9 @@
 """Spoken prompts of the telephone exchange Asterisk: one English and one French speaker, with what they say.
 
-Each prompt has a key, such as "vm-goodbye", and the same key in both languages is the same message. The sounds come from
-one Debian package for each language, the texts from another. Prompts that are not speech (beeps, silence, monkeys) are
-left out. Many prompts nearly repeat another: :func:`split` keeps those together, so that none of the test was heard in
-training.
+Each prompt has a key, such as "vm-goodbye", and the same key in both languages is the same message. The sounds come
+from one Debian package for each language, the texts from another. Prompts that are not speech (beeps, silence,
+monkeys) are left out. Many prompts nearly repeat another: :func:`split` keeps those together, so that none of the
+test was heard in training.
 """
 
 from __future__ import annotations
@@ -129,8 +129,8 @@ def speech_batches(
     """Endless batches for :meth:`~largemodels.models.recogniser.Recogniser.loss`, of prompts of similar length.
 
     Each time a prompt is drawn it is altered: it is played at 0.9, 1 or 1.1 of its speed (Ko et al., 2015,
-    https://doi.org/10.21437/Interspeech.2015-711), and some bands and moments of its spectrogram are wiped out (Park et
-    al., 2019, https://arxiv.org/abs/1904.08779).
+    https://doi.org/10.21437/Interspeech.2015-711), and some bands and moments of its spectrogram are wiped out (Park
+    et al., 2019, https://arxiv.org/abs/1904.08779).
 
     Args:
         found: of :func:`prompts`.

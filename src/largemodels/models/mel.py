@@ -1,10 +1,10 @@
 """From a waveform to a log-mel spectrogram, what recognisers of speech and voices read.
 
-A short Fourier transform each few milliseconds says how strong each frequency is; triangular filters gather these into
-bands that are equally wide on the mel scale, on which steps sound equally large (Stevens, Volkmann and Newman, 1937,
-https://doi.org/10.1121/1.1915893); and the logarithm makes twice as loud a step of fixed size. The scale is that of Slaney,
-1998, which is linear below 1,000 Hz and logarithmic above, and each triangle has the same area. Equal to the features of
-``transformers.WhisperFeatureExtractor``.
+A short Fourier transform each few milliseconds says how strong each frequency is; triangular filters gather these
+into bands that are equally wide on the mel scale, on which steps sound equally large (Stevens, Volkmann and Newman,
+1937, https://doi.org/10.1121/1.1915893); and the logarithm makes twice as loud a step of fixed size. The scale is
+that of Slaney, 1998, which is linear below 1,000 Hz and logarithmic above, and each triangle has the same area. Equal
+to the features of ``transformers.WhisperFeatureExtractor``.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""A recogniser of speech in the manner of DeepSpeech: a spectrogram goes in, scores of letters come out for each moment.
+"""A recogniser of speech in the manner of DeepSpeech: a spectrogram goes in, scores of letters come out for each
+moment.
 
 Hannun et al., 2014, "Deep Speech" (https://arxiv.org/abs/1412.5567), and Amodei et al., 2015, "Deep Speech 2"
 (https://arxiv.org/abs/1512.02595): filters over time and frequency, layers that carry information along time in both
-directions, and a score for each letter and for the blank of CTC (:mod:`largemodels.objectives.ctc`). Differs from them in
-its size, and in LayerNorm and residual connections. Instead of recurrent layers it may have convolutions whose gaps grow,
-as in Kriman et al., 2019, "QuartzNet" (https://arxiv.org/abs/1910.10261), which train faster on a CPU.
+directions, and a score for each letter and for the blank of CTC (:mod:`largemodels.objectives.ctc`). Differs from
+them in its size, and in LayerNorm and residual connections. Instead of recurrent layers it may have convolutions
+whose gaps grow, as in Kriman et al., 2019, "QuartzNet" (https://arxiv.org/abs/1910.10261), which train faster on a
+CPU.
 """
 
 from __future__ import annotations
@@ -40,9 +42,7 @@ class RecogniserConfig:
         one_of(KINDS, kind=self.kind)
         probability(dropout=self.dropout)
         if self.d_model % 2 or not self.kernel % 2:
-            raise ValueError(
-                f"d_model ({self.d_model}) must be even and kernel ({self.kernel}) must be odd."
-            )
+            raise ValueError(f"d_model ({self.d_model}) must be even and kernel ({self.kernel}) must be odd.")
 
 
 class RecurrentLayer(nn.Module):

@@ -1,10 +1,10 @@
 """Recognition by templates: the recording that is most alike, after one is stretched in time to fit the other.
 
 Sakoe and Chiba, 1978, "Dynamic programming algorithm optimization for spoken word recognition"
-(https://doi.org/10.1109/TASSP.1978.1163055), how words were recognised before models with hidden states. A path through both
-recordings moves on by one frame in one of them, or in both; the cost of a path is the sum of the distances of the frames it
-meets, and *dynamic time warping* finds the cheapest. As in their symmetric form a step in both counts twice, so that the cost
-can be divided by the sum of both lengths.
+(https://doi.org/10.1109/TASSP.1978.1163055), how words were recognised before models with hidden states. A path
+through both recordings moves on by one frame in one of them, or in both; the cost of a path is the sum of the
+distances of the frames it meets, and *dynamic time warping* finds the cheapest. As in their symmetric form a step in
+both counts twice, so that the cost can be divided by the sum of both lengths.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Whisper: a Transformer whose encoder reads 30 seconds of sound and whose decoder writes what is said.
 
-Radford et al., 2022, "Robust speech recognition via large-scale weak supervision" (https://arxiv.org/abs/2212.04356). Two
-convolutions bring the log-mel spectrogram of :mod:`.mel` to the width of the Transformer and halve its frames; the encoder
-adds fixed positions, the decoder learned ones; all norms come before the sub-layers. The blocks are those of
-:mod:`.transformer`. It gives the same logits as ``transformers.WhisperForConditionalGeneration``, whose key projections have
-no bias; here they have one, which is zero. The defaults are the sizes of tiny.en.
+Radford et al., 2022, "Robust speech recognition via large-scale weak supervision" (https://arxiv.org/abs/2212.04356).
+Two convolutions bring the log-mel spectrogram of :mod:`.mel` to the width of the Transformer and halve its frames;
+the encoder adds fixed positions, the decoder learned ones; all norms come before the sub-layers. The blocks are those
+of :mod:`.transformer`. It gives the same logits as ``transformers.WhisperForConditionalGeneration``, whose key
+projections have no bias; here they have one, which is zero. The defaults are the sizes of tiny.en.
 """
 
 from __future__ import annotations
@@ -112,9 +112,7 @@ class Whisper(Model):
             raise ValueError("Whisper has no mask for its sound: shorter ones are followed by silence.")
         x = F.gelu(self.conv2(F.gelu(self.conv1(source)))).transpose(1, 2)
         if x.shape[1] > len(self.source_positions):
-            raise ValueError(
-                f"{source.shape[2]} frames do not fit into the encoder's {self.config.n_frame}."
-            )
+            raise ValueError(f"{source.shape[2]} frames do not fit into the encoder's {self.config.n_frame}.")
         x = x + self.source_positions[: x.shape[1]]
         for block in self.encoder:
             x = block(x)

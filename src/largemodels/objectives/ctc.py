@@ -1,12 +1,13 @@
 """Connectionist temporal classification: learning letters from sound when nobody says which moment holds which letter.
 
-Graves et al., 2006 (https://doi.org/10.1145/1143844.1143891). A network gives each frame a distribution over the letters
-and a *blank*. A sequence of one symbol a frame, a *path*, stands for the text that is left when repetitions are merged and
-then blanks removed. The probability of a text is the sum over all its paths, which a recursion over frames computes; the
-gradient is left to automatic differentiation. Equal to ``torch.nn.functional.ctc_loss``.
+Graves et al., 2006 (https://doi.org/10.1145/1143844.1143891). A network gives each frame a distribution over the
+letters and a *blank*. A sequence of one symbol a frame, a *path*, stands for the text that is left when repetitions
+are merged and then blanks removed. The probability of a text is the sum over all its paths, which a recursion over
+frames computes; the gradient is left to automatic differentiation. Equal to ``torch.nn.functional.ctc_loss``.
 
-For decoding there are :func:`greedy`, the text of the likeliest path, and :func:`beam_search`, which sums the paths of each
-beginning and may ask a model of letters for help, as in Hannun et al., 2014 (https://arxiv.org/abs/1408.2873).
+For decoding there are :func:`greedy`, the text of the likeliest path, and :func:`beam_search`, which sums the paths
+of each beginning and may ask a model of letters for help, as in Hannun et al., 2014
+(https://arxiv.org/abs/1408.2873).
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def beam_search(
         bonus: for each letter, in nats, since such a model prefers short texts.
         n_letters: letters of each frame that are tried, the likeliest.
     """
-    # For each beginning: log-probability of its paths that end with a blank, and of those that end with its last letter.
+    # For each beginning: log-probability of its paths that end with a blank, and with its last letter.
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}
     prior: dict[tuple[int, ...], float] = {(): 0.0}
     heard: dict[tuple[int, ...], list[float]] = {}

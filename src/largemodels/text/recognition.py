@@ -1,8 +1,9 @@
-"""Errors of recognisers: words wrong, missing or added, as the package ``jiwer`` counts them, and what chance does to them.
+"""Errors of recognisers: words wrong, missing or added, as the package ``jiwer`` counts them, and what chance does to
+them.
 
-The word error rate divides the fewest words that must be replaced, left out or added, to make the answer the reference, by the
-words of the reference. With many added words it exceeds 100%. Recordings that say nearly the same are not independent, so
-whole groups of them are drawn with replacement for an interval.
+The word error rate divides the fewest words that must be replaced, left out or added, to make the answer the
+reference, by the words of the reference. With many added words it exceeds 100%. Recordings that say nearly the same
+are not independent, so whole groups of them are drawn with replacement for an interval.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def resampled_rates(
     """Word error rates, in per cent, when groups of recordings are drawn with replacement, the same for all systems.
 
     Args:
-        systems: by name, one array of :func:`word_errors` or several, of trainings with several seeds: their mean counts.
+        systems: by name, one array of :func:`word_errors`, or several, of several seeds: their mean counts.
         groups: of each recording.
         n: number of draws.
         seed: of the draws.

@@ -1,8 +1,8 @@
 """What a written text sounds like, as words: lower case, digits and signs as words, no punctuation.
 
-Two recognisers that hear the same may write it differently, "Press 1." and "press one". Before their errors are counted,
-references and answers both go through :func:`spoken`, as those of Whisper go through a longer list of rules in
-Radford et al., 2022, appendix C (https://arxiv.org/abs/2212.04356). Ours are for English, but for :func:`plain`.
+Two recognisers that hear the same may write it differently, "Press 1." and "press one". Before their errors are
+counted, references and answers both go through :func:`spoken`, as those of Whisper go through a longer list of rules
+in Radford et al., 2022, appendix C (https://arxiv.org/abs/2212.04356). Ours are for English, but for :func:`plain`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]  # noqa: E501  # fmt: skip
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = {
     "one": "first",
@@ -21,7 +21,15 @@ _ORDINALS = {
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_SIGNS = {"#": " pound ", "*": " star ", "&": " and ", "%": " percent ", "@": " at ", "$": " dollar ", "+": " plus "}
+_SIGNS = {
+    "#": " pound ",
+    "*": " star ",
+    "&": " and ",
+    "%": " percent ",
+    "@": " at ",
+    "$": " dollar ",
+    "+": " plus ",
+}
 
 
 def number(value: int) -> str:
@@ -50,7 +58,7 @@ def number(value: int) -> str:
 def ordinal(value: int) -> str:
     """An ordinal in English words: 42 becomes "forty second"."""
     *before, last = number(value).split()
-    if last in _ORDINALS:
+    if last in _ORDINALS:  # noqa: SIM108
         last = _ORDINALS[last]
     else:
         last = last[:-1] + "ieth" if last.endswith("y") else last + "th"
