@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from speech_recognition_study import STUDY, beam, heard, parts
+from speech_recognition_long_study import helped
+from speech_recognition_study import STUDY, heard, parts
 from speech_recognition_whisper_study import CONDITIONS, sounds
 
 import largemodels as lm
@@ -44,7 +45,7 @@ def ask(how: str, level: float) -> dict[str, Any]:
     scores = heard(model(), sounds(how, level))
     return {
         "greedy": [ctc.decode(ctc.greedy(it)) for it in scores],
-        "beam": beam(scores, *help_of_letters()),
+        "letters": helped(scores, *help_of_letters()),
     }
 
 

@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/speech_recognition_seeds
 
-One thread, about 5 minutes: sixteen passes over the training prompts each, without the model of
+One thread, about 5 minutes: eight passes over the training prompts each, without the model of
 letters.
 """
 
@@ -16,7 +16,7 @@ from speech_recognition_study import EPOCH, STUDY, chosen, heard, parts, trained
 import largemodels as lm
 from largemodels.objectives import ctc
 
-STEPS = 16 * EPOCH
+STEPS = 8 * EPOCH
 SEEDS = (0, 1, 2)
 
 
