@@ -15,28 +15,20 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from speech_recognition_beam_study import model
 from speech_recognition_long_study import helped
 from speech_recognition_study import STUDY, heard, parts
 from speech_recognition_whisper_study import CONDITIONS, sounds
 
 import largemodels as lm
-from largemodels.models.recogniser import Recogniser, RecogniserConfig
 from largemodels.objectives import ctc
 
 
 @functools.cache
-def model() -> Recogniser:
-    """The recogniser that the first study kept."""
-    kept = lm.studies.weights(f"{STUDY}_long", "longer")
-    found = Recogniser(RecogniserConfig(**kept.config))
-    found.load_state_dict(kept.state)
-    return found.float().eval()
-
-
-@functools.cache
 def help_of_letters() -> tuple[int, float, float]:
-    """Order, weight and bonus that the first study chose."""
-    row = lm.studies.load(f"{STUDY}_long").iloc[0]
+    """Order, weight and bonus that were chosen."""
+    rows = lm.studies.load(f"{STUDY}_beam")
+    row = rows[rows.part == "test"].iloc[0]
     return int(row.order), float(row.weight), float(row.bonus)
 
 
