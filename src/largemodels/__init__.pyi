@@ -25,6 +25,7 @@ from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.ratings import rated_sentences as rated_sentences
 from .data.solar_cells import solar_cells as solar_cells
+from .data.speech import prompts as prompts
 from .data.stamps import stamps as stamps
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
@@ -66,6 +67,8 @@ from .models.perceptron import Perceptron as Perceptron
 from .models.phrases import Phrases as Phrases
 from .models.phrases import PhrasesConfig as PhrasesConfig
 from .models.phrases import WordByWord as WordByWord
+from .models.recogniser import Recogniser as Recogniser
+from .models.recogniser import RecogniserConfig as RecogniserConfig
 from .models.recurrent_lm import RecurrentLM as RecurrentLM
 from .models.recurrent_lm import RecurrentLMConfig as RecurrentLMConfig
 from .models.resnet import ResNet as ResNet
@@ -78,6 +81,8 @@ from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
+from .models.whisper import Whisper as Whisper
+from .models.whisper import WhisperConfig as WhisperConfig
 from .models.yolo import Yolo as Yolo
 from .models.yolo import YoloConfig as YoloConfig
 from .objectives.adversarial import discriminator_loss as discriminator_loss
@@ -90,6 +95,7 @@ from .pretrained.centernet import load_centernet as load_centernet
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.marian import load_marian as load_marian
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
+from .pretrained.whisper import load_whisper as load_whisper
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate
