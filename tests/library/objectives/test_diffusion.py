@@ -43,7 +43,7 @@ def test_what_is_mixed_is_told_apart() -> None:
 
 
 def test_ddim_solves_its_differential_equation() -> None:
-    """For normal data the flow is known, noise n ends at MEAN + SPREAD · n; four times the steps, a quarter of the error."""
+    """For normal data the flow is known, noise n ends at MEAN + SPREAD · n; and the error is of first order."""
     torch.manual_seed(0)
     noise = torch.randn(4, 1, 3, 5, dtype=torch.float64)
     labels = torch.zeros(4, dtype=torch.long)
