@@ -1,7 +1,7 @@
 """When does the diffusion model copy? The same network, trained on few pictures only.
 
 A picture counts as a copy if it is nearer to one of the training pictures than to any of equally
-many others of the training part that the network never saw. One thread, about 3 minutes.
+many others of the training part that the network never saw. One thread, about a minute.
 """
 
 import torch
