@@ -59,7 +59,7 @@ def test_ddim_solves_its_differential_equation() -> None:
 def test_ddpm_draws_from_the_distribution() -> None:
     torch.manual_seed(0)
     noise, labels = torch.randn(500, 1, 3, 5), torch.zeros(500, dtype=torch.long)
-    pictures = drawn(perfect, noise, labels, 100, no_label=9, eta=1.0)
+    pictures = drawn(perfect, noise, labels, 1_000, no_label=9, eta=1.0)
     assert pictures.mean().item() == pytest.approx(MEAN, abs=0.01)
     assert pictures.std().item() == pytest.approx(SPREAD, rel=0.05)
 
