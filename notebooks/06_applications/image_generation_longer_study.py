@@ -1,8 +1,8 @@
 """The diffusion model that the chapter shows, trained for longer, and a GAN for the same time.
 
-Both train for about 100 core seconds, at the rates that the first study chose. The diffusion model's
-pictures are measured for several numbers of steps, with and without new noise in each step, and for
-several strengths of guidance. One thread, about 5 minutes.
+Both train for about 100 core seconds, at the rates that the first study chose. The pictures of the
+diffusion model are measured for several numbers of steps, with and without new noise in each step,
+and for several strengths of guidance. One thread, about 5 minutes.
 """
 
 from functools import lru_cache
