@@ -79,6 +79,8 @@ from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
+from .models.unet import UNet as UNet
+from .models.unet import UNetConfig as UNetConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
 from .models.whisper import Whisper as Whisper
@@ -88,6 +90,7 @@ from .models.yolo import YoloConfig as YoloConfig
 from .objectives.adversarial import discriminator_loss as discriminator_loss
 from .objectives.adversarial import generator_loss as generator_loss
 from .objectives.adversarial import gradient_penalty as gradient_penalty
+from .objectives.diffusion import diffusion_loss as diffusion_loss
 from .objectives.frechet import frechet_distance as frechet_distance
 from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
