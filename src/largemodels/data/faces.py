@@ -26,7 +26,9 @@ class OrlFaces:
 
     pictures: Tensor  # (400, 112, 92), uint8, grey
     person: Tensor  # (400,), from 0 to 39
-    glasses: Tensor  # (400,): 1 with, 0 without, for the seven people who are seen with and without; otherwise -1
+    glasses: (
+        Tensor  # (400,): 1 with, 0 without, for the seven people who are seen with and without; otherwise -1
+    )
 
 
 def orl_faces(*, unchecked: bool = False) -> OrlFaces:

@@ -5,7 +5,7 @@ King, 2017, "High quality face recognition with deep metric learning"
 https://arxiv.org/abs/1512.03385) with 29 convolutional layers, trained so that two pictures of one person are closer
 than a margin and those of two people farther apart. The idea of a distance learnt by a network is that of FaceNet
 (Schroff et al., 2015, https://arxiv.org/abs/1503.03832). The weights are those that
-https://github.com/vladmandic/face-api keeps in eight bits; :func:`largemodels.pretrained.faces.load_face_descriptor`
+https://github.com/vladmandic/face-api keeps in eight bits; :func:`largemodels.pretrained.faces.load_faces`
 reads them.
 
 What differs from a ResNet: half as many filters; the shortcut past a block that halves the resolution is a mean
@@ -37,7 +37,11 @@ class FaceDescriptorConfig:
     )
     n_numbers: int = 128  # of a description
     side: int = 150  # pixels of the aligned face
-    mean: tuple[float, float, float] = (122.782, 117.001, 104.298)  # red, green, blue, subtracted; from 0 to 255
+    mean: tuple[float, float, float] = (
+        122.782,
+        117.001,
+        104.298,
+    )  # red, green, blue, subtracted; from 0 to 255
 
     def __post_init__(self) -> None:
         at_least(1, blocks=len(self.blocks), n_numbers=self.n_numbers)
@@ -71,8 +75,7 @@ class FaceDescriptor(Model):
         sizes = [config.blocks[0][0], *(channels for channels, _ in config.blocks)]
         self.first = nn.Conv2d(3, sizes[0], 7, 2)
         self.blocks = nn.ModuleList(
-            Residual(c_in, c_out, halves)
-            for c_in, (c_out, halves) in zip(sizes, config.blocks, strict=False)
+            Residual(c_in, c_out, halves) for c_in, (c_out, halves) in zip(sizes, config.blocks, strict=False)
         )
         self.head = nn.Linear(sizes[-1], config.n_numbers, bias=False)
         self.mean: Tensor

@@ -1,9 +1,9 @@
 """A small face detector of the YOLO kind, the "tiny face detector" of face-api.
 
-The method is that of YOLOv2 (Redmon and Farhadi, 2017, https://arxiv.org/abs/1612.08242): every cell of a grid tells, for
-each of five anchors, where the centre of a face is, how large it is, and whether there is one. The layers are those of
-https://github.com/justadudewhohacks/face-api.js, taken on in https://github.com/vladmandic/face-api, whose weights
-:func:`largemodels.pretrained.faces.load_face_finder` reads.
+The method is that of YOLOv2 (Redmon and Farhadi, 2017, https://arxiv.org/abs/1612.08242): every cell of a grid tells,
+for each of five anchors, where the centre of a face is, how large it is, and whether there is one. The layers are
+those of https://github.com/justadudewhohacks/face-api.js, taken on in https://github.com/vladmandic/face-api, whose
+weights :func:`largemodels.pretrained.faces.load_faces` reads.
 
 What differs from the paper: one class, so no class scores; convolutions of each channel followed by one across the
 channels; six layers; no batch normalisation, which is folded into the stored weights.
@@ -36,7 +36,11 @@ class FaceFinderConfig:
         (9.041765, 10.66308),
     )
     slope: float = 0.1  # of the leaky ReLU below zero
-    mean: tuple[float, float, float] = (117.001, 114.697, 97.404)  # red, green, blue, subtracted; from 0 to 255
+    mean: tuple[float, float, float] = (
+        117.001,
+        114.697,
+        97.404,
+    )  # red, green, blue, subtracted; from 0 to 255
 
     def __post_init__(self) -> None:
         at_least(2, layers=len(self.channels))

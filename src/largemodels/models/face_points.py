@@ -2,7 +2,7 @@
 
 The numbering of the points is that of Sagonas et al., 2013, "300 faces in-the-wild challenge"
 (https://doi.org/10.1109/ICCVW.2013.59). The network is the landmark net of https://github.com/vladmandic/face-api,
-whose weights :func:`largemodels.pretrained.faces.load_face_points` reads: four blocks of convolutions, within each of
+whose weights :func:`largemodels.pretrained.faces.load_faces` reads: four blocks of convolutions, within each of
 which every layer's output is added to all later ones, as in a dense network (Huang et al., 2017,
 https://arxiv.org/abs/1608.06993) with sums in place of concatenation.
 """
@@ -10,6 +10,7 @@ https://arxiv.org/abs/1608.06993) with sums in place of concatenation.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,11 @@ class FacePointsConfig:
     channels: tuple[int, ...] = (32, 64, 128, 256)  # of each block
     n_points: int = 68
     side: int = 112  # pixels of the square that the network sees
-    mean: tuple[float, float, float] = (122.782, 117.001, 104.298)  # red, green, blue, subtracted; from 0 to 255
+    mean: tuple[float, float, float] = (
+        122.782,
+        117.001,
+        104.298,
+    )  # red, green, blue, subtracted; from 0 to 255
 
     def __post_init__(self) -> None:
         at_least(1, blocks=len(self.channels), n_points=self.n_points)
@@ -72,8 +77,7 @@ class FacePoints(Model):
         self.config = config
         sizes = (3, *config.channels)
         self.blocks = nn.ModuleList(
-            Block(c_in, c_out, plain=number == 0)
-            for number, (c_in, c_out) in enumerate(zip(sizes, sizes[1:], strict=False))
+            Block(c_in, c_out, plain=number == 0) for number, (c_in, c_out) in enumerate(pairwise(sizes))
         )
         self.head = nn.Linear(sizes[-1], 2 * config.n_points)
         self.mean: Tensor

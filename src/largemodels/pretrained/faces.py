@@ -55,10 +55,16 @@ class FaceReader:
     points: FacePoints
     descriptor: FaceDescriptor
 
-    def read(self, picture: Tensor, least: float = 0.5) -> list[Face]:
-        """All faces of a picture, ``(3, height, width)`` from 0 to 255, the most probable first."""
+    def read(self, picture: Tensor, least: float = 0.5, side: int = SIDE) -> list[Face]:
+        """All faces of a picture, the most probable first.
+
+        Args:
+            picture: ``(3, height, width)``, from 0 to 255.
+            least: probability below which nothing is said.
+            side: see :func:`find_faces`.
+        """
         found = []
-        for box, score in find_faces(self.finder, picture, least):
+        for box, score in find_faces(self.finder, picture, least, side):
             points = locate_points(self.points, picture, box)
             aligned = align(picture, points, self.descriptor.config.side)
             numbers = describe(self.descriptor, aligned[None])[0]
@@ -121,7 +127,8 @@ def find_faces(
         finder: from :func:`load_faces`.
         picture: ``(3, height, width)``, from 0 to 255.
         least: probability below which nothing is said.
-        side: of the square into which the picture is fitted; a multiple of 32.
+        side: of the square into which the picture is fitted; a multiple of 32. A face is found best if it then
+            takes some 50 to 200 pixels.
 
     Returns:
         left, top, right and bottom in pixels of the picture, and the probability.
@@ -135,9 +142,7 @@ def find_faces(
 
 
 @torch.no_grad()
-def locate_points(
-    model: FacePoints, picture: Tensor, box: tuple[float, float, float, float]
-) -> Tensor:
+def locate_points(model: FacePoints, picture: Tensor, box: tuple[float, float, float, float]) -> Tensor:
     """The 68 points of the face in a box, ``(68, 2)``: x and y in pixels of the picture.
 
     Args:
