@@ -21,6 +21,7 @@ from skimage.feature import hog, local_binary_pattern
 
 import largemodels as lm
 from largemodels.data.faces import orl_faces
+from largemodels.objectives.verification import equal_error_rate
 from largemodels.pretrained import faces
 from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
@@ -144,13 +145,9 @@ def angles(z: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def equal_errors(distance: np.ndarray, same: np.ndarray) -> tuple[float, float]:
-    """Equal error rate in per cent, and the threshold at which both errors are nearest."""
-    order = np.argsort(distance, kind="stable")
-    right = same[order]
-    missed = 1 - np.cumsum(right) / right.sum()
-    false = np.cumsum(~right) / (~right).sum()
-    at = np.abs(missed - false).argmin()
-    return 50 * float(missed[at] + false[at]), float(distance[order][at])
+    """Equal error rate in per cent, and its threshold."""
+    rate, threshold = equal_error_rate(distance, same)
+    return 100 * rate, threshold
 
 
 def pairs(distances: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
