@@ -18,6 +18,8 @@ from .data.brazilian import brazilian_messages as brazilian_messages
 from .data.brazilian import handbook_sentences as handbook_sentences
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
+from .data.faces import orl_faces as orl_faces
+from .data.faces import portrait as portrait
 from .data.news import news as news
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
