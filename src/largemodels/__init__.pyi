@@ -18,6 +18,8 @@ from .data.brazilian import brazilian_messages as brazilian_messages
 from .data.brazilian import handbook_sentences as handbook_sentences
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
+from .data.faces import orl_faces as orl_faces
+from .data.faces import portrait as portrait
 from .data.news import news as news
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
@@ -48,6 +50,12 @@ from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
 from .models.encoder import EncoderConfig as EncoderConfig
+from .models.face_descriptor import FaceDescriptor as FaceDescriptor
+from .models.face_descriptor import FaceDescriptorConfig as FaceDescriptorConfig
+from .models.face_finder import FaceFinder as FaceFinder
+from .models.face_finder import FaceFinderConfig as FaceFinderConfig
+from .models.face_points import FacePoints as FacePoints
+from .models.face_points import FacePointsConfig as FacePointsConfig
 from .models.feed_forward import FeedForward as FeedForward
 from .models.gpt import GPT as GPT
 from .models.gpt import GPTConfig as GPTConfig
@@ -95,6 +103,7 @@ from .objectives.frechet import frechet_distance as frechet_distance
 from .objectives.masked import mask_words as mask_words
 from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.centernet import load_centernet as load_centernet
+from .pretrained.faces import load_faces as load_faces
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.marian import load_marian as load_marian
 from .pretrained.smollm2 import load_smollm2 as load_smollm2

@@ -1,0 +1,46 @@
+"""Verification: is it the same one? Two errors at every threshold, and the rate at which they are equal.
+
+A pair counts as matched if its distance is at most a threshold. The share of pairs of one person that are not matched
+is the false non-match rate, the share of pairs of two people that are matched the false match rate, as ISO/IEC 19795-1
+calls them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def match_errors(
+    distance: np.ndarray, same: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both errors at every distance as a threshold.
+
+    Args:
+        distance: ``(pairs,)``.
+        same: ``(pairs,)``, whether both are of one person.
+        weight: ``(pairs,)``, how often each pair counts; None: once.
+
+    Returns:
+        thresholds in rising order, false non-match rates and false match rates, ``(pairs,)`` each.
+
+    Raises:
+        ValueError: if there is no pair of one person, or none of two.
+    """
+    count = np.ones(len(distance)) if weight is None else np.asarray(weight, float)
+    order = np.argsort(distance, kind="stable")
+    one, two = (count * same)[order], (count * ~same)[order]
+    if not one.sum() or not two.sum():
+        raise ValueError("Both kinds of pairs are needed: of one person and of two.")
+    return distance[order], 1 - one.cumsum() / one.sum(), two.cumsum() / two.sum()
+
+
+def equal_error_rate(
+    distance: np.ndarray, same: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[float, float]:
+    """The mean of both errors where they are nearest to each other, and the threshold there.
+
+    Arguments and errors as for :func:`match_errors`.
+    """
+    threshold, missed, false = match_errors(distance, same, weight)
+    at = int(np.abs(missed - false).argmin())
+    return float(missed[at] + false[at]) / 2, float(threshold[at])
