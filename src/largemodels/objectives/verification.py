@@ -21,17 +21,19 @@ def match_errors(
         weight: ``(pairs,)``, how often each pair counts; None: once.
 
     Returns:
-        thresholds in rising order, false non-match rates and false match rates, ``(pairs,)`` each.
+        the different distances in rising order, and false non-match rates and false match rates at them.
 
     Raises:
         ValueError: if there is no pair of one person, or none of two.
     """
     count = np.ones(len(distance)) if weight is None else np.asarray(weight, float)
     order = np.argsort(distance, kind="stable")
-    one, two = (count * same)[order], (count * ~same)[order]
+    distance, one, two = distance[order], (count * same)[order], (count * ~same)[order]
     if not one.sum() or not two.sum():
         raise ValueError("Both kinds of pairs are needed: of one person and of two.")
-    return distance[order], 1 - one.cumsum() / one.sum(), two.cumsum() / two.sum()
+    last = np.append(distance[1:] != distance[:-1], True)  # equal distances match or fail together
+    missed, false = 1 - one.cumsum() / one.sum(), two.cumsum() / two.sum()
+    return distance[last], missed[last], false[last]
 
 
 def equal_error_rate(

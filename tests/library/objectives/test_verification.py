@@ -24,6 +24,13 @@ def test_a_weight_is_a_repetition() -> None:
     assert equal_error_rate(distance, same, weight)[1] == pytest.approx(again[1])
 
 
+def test_equal_distances_match_together() -> None:
+    for same in ([True, False], [False, True]):
+        assert equal_error_rate(np.array([0.5, 0.5]), np.array(same)) == (0.5, 0.5)
+    threshold, missed, false = match_errors(np.array([0.2, 0.1, 0.2]), np.array([True, True, False]))
+    assert (threshold.tolist(), missed.tolist(), false.tolist()) == ([0.1, 0.2], [0.5, 0.0], [0.0, 1.0])
+
+
 def test_one_kind_of_pairs_is_refused() -> None:
     with pytest.raises(ValueError, match="Both kinds"):
         match_errors(np.arange(3.0), np.ones(3, bool))
