@@ -24,7 +24,15 @@ LEAST = 0.1  # probability below which a box is dropped here already
 MOST = 0.6  # of suppression, as in the chapter "Detection"
 TUNED = range(0, 256, 16)  # the frames for choosing
 BLOCK = 53  # frames of a row; 15 rows
-SIZES = ((192, 256), (288, 384), (384, 512), (480, 640), (512, 512), (576, 768), (864, 1152))
+SIZES = (
+    (192, 256),
+    (288, 384),
+    (384, 512),
+    (480, 640),
+    (512, 512),
+    (576, 768),
+    (864, 1152),
+)
 
 
 def people(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from filterpy.kalman import KalmanFilter
 
-from largemodels.models.tracker import START, assigned, predicted, updated
+from largemodels.models.tracker import START, assigned, distances, predicted, uncovered, updated
 from largemodels.objectives.detection import overlaps
 from largemodels.objectives.tracking import Frame, followed
 
@@ -82,3 +82,14 @@ def test_measures_are_those_of_motmetrics() -> None:
         assert (ours.there - ours.found).sum() == its.num_misses
         seen += its.num_switches
     assert seen > 20
+
+
+def test_nearness_by_hand_and_by_overlaps() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (np.concatenate([rng.uniform(0, 30, (n, 2)), rng.uniform(8, 30, (n, 1))], axis=1) for n in (3, 5))
+    boxes = [
+        torch.from_numpy(np.stack([x - 0.205 * h, y - h / 2, x + 0.205 * h, y + h / 2], 1))
+        for x, y, h in (a.T, b.T)
+    ]
+    np.testing.assert_allclose(uncovered(a, b), 1 - overlaps(*boxes).numpy())
+    np.testing.assert_allclose(distances(np.array([[1.0, 2, 8]]), np.array([[4.0, 6, 12]])), [[0.5]])
