@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 from video_detections_study import BLOCK, TUNED
-from video_study import FAR, GRID, N_FRAMES, TRACKERS, judged, marks, tracked
+from video_study import FAR, GRID, N_FRAMES, TRACKERS, climb, judged, marks, tracked
 
 import largemodels as lm
 from largemodels.data.film import WIDE, street_film, walkers
@@ -28,9 +28,9 @@ from largemodels.objectives import detection
 from largemodels.objectives.tracking import standing
 
 LIMITS = (15, 22, 32, 45, 64, 90)  # of 255
-CLOSINGS = (1, 5, 9, 15, 25)  # height of the rectangle in pixels; a third as wide
-SMALL = 100  # pixels of a spot that is left out here already
-AREAS = (0.1, 0.2, 0.3, 0.45)  # in place of "least": 1,000 pixels and more
+CLOSINGS = (1, 3, 6, 9, 15, 25)  # height of the rectangle in pixels; a third as wide
+SMALL = 60  # pixels of a spot that is left out here already
+AREAS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)  # in place of "least": 100 pixels and more
 LARGE = 5_000  # pixels of a spot with the score 1
 
 
@@ -90,24 +90,25 @@ def film(limit: int, closing: int) -> list[tuple[np.ndarray, np.ndarray]]:
 def follow(who: str, limit: int, closing: int) -> dict[str, Any]:
     """A tracker tuned for these boxes, and how it does in the test."""
     its, (motion, optimal, overlap) = film(limit, closing), TRACKERS[who]
-    best: tuple[float, float] = (-1, 0)
-    for values in itertools.product(*(GRID | {"least": AREAS}).values()):
-        config = TrackerConfig(
-            motion, optimal, overlap=overlap, **dict(zip(GRID, values, strict=True))
-        )
+
+    def score(**values: Any) -> tuple[float, float]:
+        config = TrackerConfig(motion, optimal, overlap=overlap, **values)
         done = judged(tracked(its, config, 1, TUNED.stop), marks(test=False))
-        score = 100 * done.idf1(), -float(done.switches.sum())
-        if score > best:
-            best, chosen = score, config
+        return 100 * done.idf1(), -float(done.switches.sum())
+
+    best = climb(GRID | {"least": AREAS}, score)
+    chosen = TrackerConfig(
+        motion, optimal, overlap=overlap, **{it: best[it] for it in GRID}
+    )
     done = judged(tracked(its, chosen, 1, N_FRAMES), marks())
-    lists = ("who", "there", "found", "switches", "own")
+    lists = ("there", "found", "switches", "own")
     return {
-        "validation": best[0],
-        **{name: getattr(chosen, name) for name in GRID},
+        **best,
         "idf1": 100 * done.idf1(),
         "mota": 100 * done.mota(),
         "all_switches": int(done.switches.sum()),
         "reported": done.reported,
+        "people": " ".join(map(str, done.who)),
     } | {name: " ".join(map(str, getattr(done, name))) for name in lists}
 
 
