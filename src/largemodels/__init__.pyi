@@ -81,6 +81,8 @@ from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
+from .models.wavenet import WaveNet as WaveNet
+from .models.wavenet import WaveNetConfig as WaveNetConfig
 from .models.whisper import Whisper as Whisper
 from .models.whisper import WhisperConfig as WhisperConfig
 from .models.yolo import Yolo as Yolo
@@ -94,6 +96,7 @@ from .pretrained.bert import load_minilm as load_minilm
 from .pretrained.centernet import load_centernet as load_centernet
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.marian import load_marian as load_marian
+from .pretrained.piper import load_voice as load_voice
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .pretrained.whisper import load_whisper as load_whisper
 from .text.evaluation import evaluate as evaluate
