@@ -99,6 +99,8 @@ def _of_clause(program: _Program, clause: str) -> str:
 def speak(text: str, voice: str = "en-us") -> tuple[Tensor, int]:
     """A text in the voice that eSpeak NG makes from formants: ``(samples,)`` from -1 to 1, and samples a second.
 
+    The same text does not sound quite the same each time: it depends on what this process has had said before.
+
     Args:
         text: in the voice's language.
         voice: a voice of eSpeak NG.
@@ -109,7 +111,6 @@ def speak(text: str, voice: str = "en-us") -> tuple[Tensor, int]:
     program = _program()
     program.voice(voice)
     program.pieces.clear()
-    program.library.espeak_ng_SetRandSeed(ctypes.c_long(1))
     said = text.encode()
     program.library.espeak_Synth(said, len(said) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
     program.library.espeak_Synchronize()
