@@ -25,7 +25,7 @@ def test_weights_are_those_of_weighted_least_squares() -> None:
 
 def test_it_learns_a_tone_and_never_looks_ahead() -> None:
     sound = np.sin(0.3 * np.arange(400))
-    config = LinearPredictionConfig(order=2, half_life=50, block=4)
+    config = LinearPredictionConfig(order=2, half_life=50, block=4, prior=0.001)
     long_term = products([np.random.default_rng(0).normal(size=999)], 2)
     found = predictions(sound, config, long_term)
     assert np.abs(found - sound)[200:].max() < 0.05 and found[0] == 0
