@@ -197,10 +197,11 @@ class Queues:
         self.model = model
         convs = [model.first, *(layer.conv for layer in model.layers)]
         self.past = [
-            deque([torch.zeros(1, conv.in_channels)] * ((conv.kernel_size[0] - 1) * conv.dilation[0]))
+            deque([torch.zeros(1, conv.in_channels)] * ((conv.kernel_size[0] - 1) * conv.dilation[0]))  # type: ignore[arg-type,index,union-attr]
             for conv in convs
         ]
-        self.weights = [conv.weight.transpose(1, 2).flatten(1) for conv in convs]  # (out, kernel * in)
+        # Each (out, kernel * in).
+        self.weights = [conv.weight.transpose(1, 2).flatten(1) for conv in convs]  # type: ignore[operator,union-attr]
 
     def step(self, levels: Tensor) -> Tensor:
         """Read one sample of each sound, ``(batch,)``; returns the last column of :meth:`WaveNet.forward`."""
@@ -208,8 +209,8 @@ class Queues:
         x = self._conv(0, from_levels(levels)[:, None], model.first)
         skips = torch.zeros(())
         for number, layer in enumerate(model.layers, 1):
-            y = self._conv(number, x, layer.conv)
-            x, skip = (it[..., 0] for it in layer.paths(x[..., None], y[..., None]))
+            y = self._conv(number, x, layer.conv)  # type: ignore[arg-type]
+            x, skip = (it[..., 0] for it in layer.paths(x[..., None], y[..., None]))  # type: ignore[operator]
             skips = skips + skip
         return model.said(skips[..., None])[..., 0]
 
