@@ -26,9 +26,9 @@ from largemodels.models.linear_prediction import LinearPredictionConfig, Numbers
 
 STUDY = "06_applications/speech_synthesis_rival"
 LONGEST = 15  # seconds, as in the other study
-ORDERS = (8, 12, 16, 24, 32, 48, 64)
-HALF_LIVES = (50.0, 100.0, 150.0, 200.0, 300.0, 400.0, 800.0, 1600.0)
-PRIORS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+ORDERS = (4, 8, 12, 16, 24, 32, 48, 64)
+HALF_LIVES = (4.0, 8.0, 16.0, 25.0, 35.0, 50.0, 70.0, 100.0, 200.0, 400.0, 800.0)
+PRIORS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FITTED = 40  # training prompts that the errors' distribution is fitted on
 DECAYS = (4, 30, 300)  # samples over which errors are averaged
 FLOOR = 1e-5  # of an average error
@@ -159,7 +159,7 @@ def counts(smoothed: float) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study(STUDY)
-    at: dict[str, Any] = {"order": 24, "half_life": 300.0, "prior": 0.01}
+    at: dict[str, Any] = {"order": 16, "half_life": 50.0, "prior": 0.01}
 
     def score(**changed: Any) -> float:
         """Validation bits at some settings."""
