@@ -31,7 +31,7 @@ def test_it_learns_a_tone_and_never_looks_ahead() -> None:
     assert np.abs(found - sound)[200:].max() < 0.05 and found[0] == 0
     changed = sound.copy()
     changed[300:] = 0
-    np.testing.assert_array_equal(predictions(changed, config, long_term)[:300], found[:300])
+    np.testing.assert_array_equal(predictions(changed, config, long_term)[:301], found[:301])
 
 
 def test_silence_and_impossible_settings() -> None:
