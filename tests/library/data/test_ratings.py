@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from largemodels.data.ratings import SHARED, rated_sentences
 from largemodels.data.vader import vader
+from tests.library.data.installed import installed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fetched() -> None:
+    """The sentences come in a source archive."""
+    installed("ratings")
 
 
 def runs(text: str) -> set[str]:

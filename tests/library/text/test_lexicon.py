@@ -6,6 +6,14 @@ import pytest
 
 from largemodels.data.vader import vader
 from largemodels.text.lexicon import CAPITALS, EXCLAMATION, FLIP, Lexicon
+from tests.library.data.installed import installed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fetched() -> None:
+    """VADER's words come in a source archive."""
+    installed("ratings")
+
 
 SMALL = Lexicon(
     {"good": 2.0, "bad": -3.0, "no": -1.0, ":)": 1.5},
