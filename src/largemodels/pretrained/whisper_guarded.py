@@ -2,7 +2,7 @@
 
 Radford et al., 2022 (https://arxiv.org/abs/2212.04356), section 4.5. A text that compresses too well is a loop, and one
 of low probability a guess: both are written again, each time at a higher temperature. If the model also says that
-nobody speaks, nothing is written. The limits are those of the program. As in :mod:`.whisper`, and unlike there, no
+nobody speaks, nothing is written. The limits are those of the program. As in :mod:`largemodels.pretrained.whisper`, no
 time stamps are written.
 """
 
