@@ -9,7 +9,7 @@ and Ho, 2022, https://arxiv.org/abs/2202.00512). Guidance without a classifier: 
 
 The schedule is the cosine of Nichol and Dhariwal, 2021 (https://arxiv.org/abs/2102.09672), without their small offset
 and in continuous time: at time 0 a picture is clean, at time 1 it is noise alone. All pictures are from -1 to 1, and
-``signal`` is always ᾱ, the share of the picture in the variance.
+``signal`` is always α as DDIM's paper has it, the share of the picture in the variance; DDPM's writes it with a bar.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ Network = Callable[[Tensor, Tensor, Tensor], Tensor]  # noisy pictures, times an
 
 
 def signal_at(time: Tensor) -> Tensor:
-    """ᾱ = cos²(π t / 2), 1 at time 0 and 0 at time 1; any shape."""
+    """α = cos²(π t / 2), 1 at time 0 and 0 at time 1; any shape."""
     return (math.pi / 2 * time).cos().square()
 
 
 def noised(pictures: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
-    """√ᾱ x + √(1 - ᾱ) ε.
+    """√α x + √(1 - α) ε.
 
     Args:
         pictures: x, ``(batch, channels, height, width)``.
         noise: ε, the same shape.
-        signal: ᾱ, ``(batch, 1, 1, 1)`` or ``()``.
+        signal: α, ``(batch, 1, 1, 1)`` or ``()``.
     """
     return signal.sqrt() * pictures + (1 - signal).sqrt() * noise
 
 
 def v_of(pictures: Tensor, noise: Tensor, signal: Tensor) -> Tensor:
-    """V = √ᾱ ε - √(1 - ᾱ) x; shapes as in :func:`noised`."""
+    """V = √α ε - √(1 - α) x; shapes as in :func:`noised`."""
     return signal.sqrt() * noise - (1 - signal).sqrt() * pictures
 
 
@@ -95,13 +95,13 @@ def step_towards(
 ) -> Tensor:
     """Pictures with less noise, given what the network makes of those with more; shapes as in :func:`noised`.
 
-    √ᾱ' x + √(1 - ᾱ' - σ²) ε + σ n, where σ² = η² (1 - ᾱ') / (1 - ᾱ) · (1 - ᾱ / ᾱ') and n is new noise.
+    √α' x + √(1 - α' - σ²) ε + σ n, where σ² = η² (1 - α') / (1 - α) · (1 - α / α') and n is new noise.
 
     Args:
         pictures: x, as the network sees them.
         noise: ε, likewise.
-        signal: ᾱ, of the pictures with more noise.
-        next_signal: ᾱ' of those with less.
+        signal: α, of the pictures with more noise.
+        next_signal: α' of those with less.
         eta: 0 is DDIM's deterministic step, 1 is DDPM's with its smaller variance.
     """
     deviation = eta * ((1 - next_signal) / (1 - signal) * (1 - signal / next_signal)).clamp(min=0).sqrt()
