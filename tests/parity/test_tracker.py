@@ -67,10 +67,17 @@ def scene(rng: np.random.Generator) -> tuple[list[Frame], list[Frame]]:
     return truth, reported
 
 
+def taken_over() -> tuple[list[Frame], list[Frame]]:
+    """One track follows a person, then another, then overlaps both, who each had it last."""
+    places = [([0, 30], 0), ([0, 30], 30), ([30, 31], 30)]
+    boxes = [torch.tensor([[x, 0.0, x + 10, 20] for x in [*true, at]]) for true, at in places]
+    people, track = torch.tensor([1, 2]), torch.tensor([1])
+    return [(people, it[:2]) for it in boxes], [(track, it[2:]) for it in boxes]
+
+
 def test_measures_are_those_of_motmetrics() -> None:
     rng, seen = np.random.default_rng(0), 0
-    for _ in range(6):
-        truth, reported = scene(rng)
+    for truth, reported in [taken_over(), *(scene(rng) for _ in range(6))]:
         ours, theirs = followed(truth, reported), motmetrics.MOTAccumulator(auto_id=True)
         for (people, true), (numbers, boxes) in zip(truth, reported, strict=True):
             far = 1 - overlaps(true, boxes).double().numpy()

@@ -1,4 +1,4 @@
-"""A street, filmed from above for 80 seconds, and the people in 50 of its frames, marked by eye, twice.
+"""A street, filmed from above for about two minutes, and the people in 50 of its frames, marked by eye, twice.
 
 The film is `vtest.avi` of the Debian package `opencv-doc`. The marks, `data/annotations/walkers.json`, are our own;
 the card `street_film.md` says how they were made.
@@ -19,7 +19,7 @@ from .registry import DataError, files
 
 N_FRAMES = 795
 SIZE = (576, 768)  # height and width in pixels
-RATE = 10.0  # frames a second, as the file says
+RATE = 10.0  # frames a second, as the file says; PETS 2009 gives about seven for this view
 WIDE = 0.41  # width of a mark over its height
 
 

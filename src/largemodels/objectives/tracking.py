@@ -70,12 +70,13 @@ def followed(truth: Sequence[Frame], reported: Sequence[Frame], least: float = 0
         there[rows] += 1
         good = shared >= least
         together[np.ix_(rows, columns)] += good if good.size else 0
-        pairs = [
-            (a, int(np.flatnonzero(columns == last[it])[0]))
-            for a, it in enumerate(rows)
-            if last[it] in columns
-        ]
-        pairs = [pair for pair in pairs if good[pair]]  # goes on as before
+        pairs: list[tuple[int, int]] = []
+        taken: set[int] = set()  # tracks
+        for a, it in enumerate(rows):  # goes on as before; a track, with the first of the people who had it
+            here = np.flatnonzero(columns == last[it])
+            if len(here) and good[a, here[0]] and last[it] not in taken:
+                pairs.append((a, int(here[0])))
+                taken.add(int(last[it]))
         left, free = (
             np.setdiff1d(np.arange(n), [it[side] for it in pairs]) for side, n in enumerate(shared.shape)
         )
