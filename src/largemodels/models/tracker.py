@@ -93,7 +93,7 @@ def assigned(costs: np.ndarray, most: float, optimal: bool = True) -> tuple[np.n
         optimal: as many pairs as possible with the least sum; otherwise always the cheapest pair that is left.
     """
     if optimal:
-        from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # needed here alone
+        from scipy.optimize import linear_sum_assignment  # needed here alone
 
         dear = most * (min(costs.shape, default=0) + 1) + 1  # one pair more is always worth it
         rows, columns = linear_sum_assignment(np.where(costs <= most, costs, dear))

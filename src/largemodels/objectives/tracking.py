@@ -55,7 +55,7 @@ def followed(truth: Sequence[Frame], reported: Sequence[Frame], least: float = 0
         reported: of each frame the tracks.
         least: overlap from which a track may be a person.
     """
-    from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # needed here alone
+    from scipy.optimize import linear_sum_assignment  # needed here alone
 
     who = np.unique(np.concatenate([it.numpy() for it, _ in truth]))
     tracks = np.unique(np.concatenate([it.numpy() for it, _ in reported]))
