@@ -2,8 +2,11 @@
 
 The diffusion model's dial is the strength of its guidance, the GAN's the size of its noise. Each
 gets learning rates until a worse one lies on either side of the best, and for each rate the best
-dial, by the sum of both judges' distances to validation pictures, with seed 0; then three seeds at
-the best. The generator is the running mean of the weights. One thread, about 20 minutes.
+dial, by the sum of both judges' distances to validation pictures, with seed 0, 500 pictures and ten
+steps. Then it is tested with three seeds, the diffusion model with one: measured as the chapter
+reports, its validation sum is above that of the kept U-Net with the strength that the study of
+guidance chose, which also has three trainings there. The generator is the running mean of the
+weights. One thread, about 16 minutes.
 """
 
 from functools import cache
@@ -66,8 +69,8 @@ def trial(who: str, rate: float, rounds: int, dial: float) -> dict:
 def tested(who: str, rate: float, rounds: int, dial: float, seed: int) -> dict:
     """As many pictures as in the other studies."""
     model, spent = trained(who, rate, rounds, seed)
-    if seed == 0:
-        study.keep("generator" if who == "GAN" else "unet", model, before(who)[1].config)
+    if who == "GAN" and seed == 0:
+        study.keep("generator", model, before(who)[1].config)
     draw = by_gan(model, N, dial) if who == "GAN" else by_diffusion(model, scale=dial)
     return {"core_seconds": spent} | measured(draw)
 
@@ -97,6 +100,6 @@ if __name__ == "__main__":
             return found
 
         rate = best_inside(RATES, [first], at)
-        for seed in SEEDS:
+        for seed in SEEDS if who == "GAN" else SEEDS[:1]:
             study.row(tested, who=who, rate=rate, rounds=n, dial=dials[rate], seed=seed)
     study.save()
