@@ -17,7 +17,8 @@ import torch.nn.functional as F
 import largemodels as lm
 from largemodels.pretrained.efficientnet import lite0_pixels, load_efficientnet_lite0
 
-CROPS = (0.4, 0.6, 0.8)
+CROPS = (0.4, 0.6, 0.8, 1.0)
+SIZES = (*base.SIZES, 479)  # the last: all that the photographs of an inner fold give
 SIDE = 160  # pixels of the aligned face that the network sees
 BLOCK = 10  # after which features are read in 5 × 5 cells
 DEALS = 8
@@ -51,7 +52,8 @@ def imagenet() -> dict[str, Any]:
             given[kind][crop] = plain[kind], mirrored[kind]
     row: dict[str, Any] = {}
     for kind, its in given.items():
-        found = base.compared(its, [base.tuned(fold, its) for fold in range(base.FOLDS)])
+        choices = [base.tuned(fold, its, SIZES) for fold in range(base.FOLDS)]
+        found = base.compared(its, choices, SIZES)
         same = base.pairs(np.zeros((80, 80)), np.arange(80) // 10)[1]
         millionths = torch.tensor(np.stack(found.pop("distances")) * 1e6).round().int()
         study.keep(kind, {"distances": millionths}, {"by": "fold"})

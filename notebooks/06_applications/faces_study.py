@@ -179,7 +179,9 @@ def pairs(distances: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.nda
     return distances[row, column], person[row] == person[column]
 
 
-def tuned(fold: int, given: dict[Any, Given]) -> tuple[dict, float]:
+def tuned(
+    fold: int, given: dict[Any, Given], sizes: tuple[int, ...] = SIZES
+) -> tuple[dict, float]:
     """The best of all trials on the 32 people outside of a fold, and its errors there."""
     person = people()[1]
     inner = np.where(person % FOLDS == fold, -1, person // FOLDS % 4)
@@ -188,7 +190,7 @@ def tuned(fold: int, given: dict[Any, Given]) -> tuple[dict, float]:
         for part in range(4):
             learn, judge = (inner >= 0) & (inner != part), inner == part
             judged = its[0][judge], its[1][judge]
-            for size, share, embed in embeddings(its, learn, person, SIZES, SHARES):
+            for size, share, embed in embeddings(its, learn, person, sizes, SHARES):
                 z = embed(judged)
                 rate, _ = equal_errors(*pairs(angles(z, z), person[judge]))
                 scores.setdefault((crop, size, share), []).append(rate)
@@ -211,7 +213,11 @@ def learnt(its: Given, setting: dict, learn: np.ndarray) -> Embed:
     return embed
 
 
-def compared(given: dict[Any, Given], choices: list[tuple[dict, float]]) -> dict[str, Any]:
+def compared(
+    given: dict[Any, Given],
+    choices: list[tuple[dict, float]],
+    sizes: tuple[int, ...] = SIZES,
+) -> dict[str, Any]:
     """What was chosen, and the distances between the pictures of each fold."""
     person, its = people()[1], []
     for fold, (setting, _) in enumerate(choices):
@@ -220,7 +226,7 @@ def compared(given: dict[Any, Given], choices: list[tuple[dict, float]]) -> dict
         its.append(pairs(angles(z, z), person[test])[0])
     return {"distances": its} | {
         "validation": float(np.mean([rate for _, rate in choices])),
-        "trials": len(given) * len(SIZES) * len(SHARES),
+        "trials": len(given) * len(sizes) * len(SHARES),
         "settings": "; ".join(str(list(it.values())) for it, _ in choices),
     }
 

@@ -27,6 +27,8 @@ from largemodels.models.mel import mel_power
 from largemodels.objectives import ctc
 from largemodels.pretrained import whisper
 from largemodels.pretrained.whisper_guarded import guarded
+from largemodels.text.recognition import word_errors
+from largemodels.text.spoken import spoken
 
 SEEDS = 3
 NOISY = [("white", -5.0), ("white", 0.0), ("speech-shaped", -5.0), ("speech-shaped", 0.0)]
@@ -41,11 +43,14 @@ def pauses() -> list[Tensor]:
 
 
 def ask(how: str, level: float) -> dict[str, Any]:
-    """What Whisper writes, for each seed, and how the safeguards judged the greedy text."""
+    """Errors and letters of what Whisper writes, for each seed, and how the safeguards judged the
+    greedy text. Texts that were drawn are not kept: at a high temperature they can be offensive.
+    """
     if how == "pauses":
-        its = pauses()
+        its, words = pauses(), [""] * len(pauses())
     else:
         its = [it.sound for it in sample()] if how == "as it is" else sounds(how, level)
+        words = [it.words for it in sample()]
     found = [
         guarded(
             transcriber(),
@@ -55,8 +60,10 @@ def ask(how: str, level: float) -> dict[str, Any]:
         for at, it in enumerate(its)
     ]
     ends = [[its[seed][-1] for its in found] for seed in range(SEEDS)]
+    said = [[spoken("" if it.silent else it.text) for it in its] for its in ends]
     return {
-        "said": [["" if it.silent else it.text for it in its] for its in ends],
+        "errors": [word_errors(its, words).tolist() for its in said],
+        "letters": [[len(it) for it in its] for its in said],
         "greedy": [its[0][0].text for its in found],
         "silenced": [sum(it.silent for it in its) for its in ends],
         "again": sum(len(its[0]) > 1 for its in found),
