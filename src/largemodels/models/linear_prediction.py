@@ -59,13 +59,47 @@ def predictions(sound: Numbers, config: LinearPredictionConfig, long_term: Numbe
     keep = 0.5 ** (block / config.half_life)
     past = lfilter([1.0], [1.0, -keep], rows.transpose(0, 2, 1) @ rows, axis=0)
     past = np.concatenate([np.zeros_like(past[:1]), past[:-1]])  # (blocks, order + 1, order + 1)
-    # The prior's loudness is that of the past; a little more keeps the equations solvable where all is zero.
-    loudness = np.trace(past, axis1=1, axis2=2) / np.trace(long_term)
-    past = past + (config.prior * loudness + 1e-3)[:, None, None] * long_term
-    past = past + 1e-9 * np.trace(past, axis1=1, axis2=2)[:, None, None] * np.eye(order + 1)
-    weights = np.linalg.solve(past[:, :order, :order], past[:, :order, order:])  # (blocks, order, 1)
-    found: Numbers = (rows[:, :, :order] @ weights).reshape(-1)[: len(sound)]
+    found: Numbers = (rows[:, :, :order] @ _weights(past, config, long_term)).reshape(-1)[: len(sound)]
     return found
+
+
+class Follower:
+    """The same predictions for a sound of which one sample after the other becomes known.
+
+    Args:
+        config: of the weights.
+        long_term: of :func:`products`, of other sounds.
+    """
+
+    def __init__(self, config: LinearPredictionConfig, long_term: Numbers) -> None:
+        self.config, self.long_term = config, long_term
+        n = config.order
+        self._recent = np.zeros(n)
+        self._block: list[Numbers] = []  # its rows so far
+        self._past = np.zeros((n + 1, n + 1))
+        self._now = _weights(self._past, config, long_term)[:, 0]
+
+    def step(self, sample: float) -> float:
+        """Take the next sample; returns the prediction of the one after it."""
+        row = np.append(self._recent, sample)
+        self._recent = row[1:]
+        self._block.append(row)
+        if len(self._block) == self.config.block:
+            rows = np.stack(self._block)
+            self._past = 0.5 ** (self.config.block / self.config.half_life) * self._past + rows.T @ rows
+            self._now, self._block = _weights(self._past, self.config, self.long_term)[:, 0], []
+        return float(self._recent @ self._now)
+
+
+def _weights(past: Numbers, config: LinearPredictionConfig, long_term: Numbers) -> Numbers:
+    """Weights that fit the past's products, ``(…, order + 1, order + 1)``, and the prior best: ``(…, order, 1)``."""
+    n = config.order
+    # The prior's loudness is that of the past; a little more keeps the equations solvable where all is zero.
+    loudness = np.trace(past, axis1=-2, axis2=-1) / np.trace(long_term)
+    past = past + (config.prior * loudness + 1e-3)[..., None, None] * long_term
+    past = past + 1e-9 * np.trace(past, axis1=-2, axis2=-1)[..., None, None] * np.eye(n + 1)
+    weights: Numbers = np.linalg.solve(past[..., :n, :n], past[..., :n, n:])
+    return weights
 
 
 def _rows(sound: Numbers, order: int) -> Numbers:

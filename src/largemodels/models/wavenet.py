@@ -7,12 +7,19 @@ one of 256 inputs, and, unless ``n_mixture`` is 0, in what it says: a mixture of
 al., 2017, https://arxiv.org/abs/1701.05517), with which the second WaveNet also works (van den Oord et al., 2018,
 https://arxiv.org/abs/1711.10433). One sample after the other is made with a queue of past inputs for each layer (Le
 Paine et al., 2016, https://arxiv.org/abs/1611.09482).
+
+A *guided* WaveNet reads, beside each sample, the prediction of another method for the next one and that method's last
+error, and centres its mixture on the prediction. So does LPCNet (Valin and Skoglund, 2019,
+https://arxiv.org/abs/1810.11846), a recurrent network guided by linear prediction. Differs from it in that the
+prediction adapts backwards, so that nothing is sent, and in what is named: a mixture of the sample's values instead of
+scores of 256 errors.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -58,11 +65,12 @@ class WaveNetConfig:
     cycle: int = 9  # layers after which the gap is 1 again
     kernel: int = 2  # samples that a layer reads
     n_mixture: int = 5  # logistic distributions in the mixture; 0: one score for each level
+    guided: bool = False  # reads predictions of the next sample, and centres its mixture on them
 
     def __post_init__(self) -> None:
         at_least(1, d_model=self.d_model, d_skip=self.d_skip, n_layer=self.n_layer, cycle=self.cycle)
         at_least(2, kernel=self.kernel)
-        at_least(0, n_mixture=self.n_mixture)
+        at_least(1 if self.guided else 0, n_mixture=self.n_mixture)
 
     @property
     def gaps(self) -> list[int]:
@@ -108,7 +116,7 @@ class WaveNet(Model):
     def __init__(self, config: WaveNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.first = nn.Conv1d(1, config.d_model, config.kernel)
+        self.first = nn.Conv1d(3 if config.guided else 1, config.d_model, config.kernel)
         n = config.n_layer
         self.layers = nn.ModuleList(
             GatedLayer(config, gap, number == n - 1) for number, gap in enumerate(config.gaps)
@@ -116,35 +124,52 @@ class WaveNet(Model):
         self.mix = nn.Conv1d(config.d_skip, config.d_skip, 1)
         self.head = nn.Conv1d(config.d_skip, 3 * config.n_mixture or N_LEVEL, 1)
 
-    def forward(self, levels: Tensor) -> Tensor:
+    def forward(self, levels: Tensor, guesses: Tensor | None = None) -> Tensor:
         """What the network says about the sample *after* each of those it reads.
 
         Args:
             levels: ``(batch, time)``, int64, of :func:`to_levels`. Before the first lie zeros.
+            guesses: ``(batch, time + 1)``, if the network is guided: companded predictions of each of these samples
+                and of the one after them.
 
         Returns:
             ``(batch, outputs, time)``; :func:`log_probs` and :func:`drawn` read them.
         """
-        x = from_levels(levels)[:, None]
+        x = self.read(levels, guesses)
         x = self.first(_shifted(x, self.first))
         skips = torch.zeros(())
         for layer in self.layers:
             x, skip = layer(x)
             skips = skips + skip
-        return self.said(skips)
+        return self.said(skips, guesses)
 
-    def said(self, skips: Tensor) -> Tensor:
+    def read(self, levels: Tensor, guesses: Tensor | None = None) -> Tensor:
+        """The inputs of the first convolution, ``(batch, 1 or 3, time)``; arguments as of :meth:`forward`."""
+        values = from_levels(levels)
+        if not self.config.guided:
+            return values[:, None]
+        if guesses is None:
+            raise ValueError("A guided WaveNet needs predictions: pass guesses.")
+        return torch.stack([values, guesses[:, 1:], values - guesses[:, :-1]], dim=1)
+
+    def said(self, skips: Tensor, guesses: Tensor | None = None) -> Tensor:
         """The outputs, from the sum of the skip paths, ``(batch, d_skip, time)``."""
-        return self.head(F.relu(self.mix(F.relu(skips))))
+        found: Tensor = self.head(F.relu(self.mix(F.relu(skips))))
+        if not self.config.guided or guesses is None:
+            return found
+        weights, means, scales = found.chunk(3, dim=1)
+        return torch.cat([weights, means + guesses[:, None, 1:], scales], dim=1)
 
-    def loss(self, levels: Tensor, known: int = 0) -> Tensor:
+    def loss(self, levels: Tensor, known: int = 0, guesses: Tensor | None = None) -> Tensor:
         """Mean negative log-probability in nats a sample, a scalar.
 
         Args:
             levels: ``(batch, time)``; a negative one says that the sound is over.
             known: samples at the beginning that are only read.
+            guesses: ``(batch, time)``, if the network is guided: a companded prediction of each sample.
         """
-        said, next_ = self(levels[:, :-1].clamp(min=0))[..., known:], levels[:, 1 + known :]
+        said = self(levels[:, :-1].clamp(min=0), guesses)[..., known:]
+        next_ = levels[:, 1 + known :]
         each = log_probs(said, next_.clamp(min=0))
         real = next_ >= 0
         return -(each * real).sum() / real.sum()
@@ -158,6 +183,7 @@ class WaveNet(Model):
         temperature: float = 1.0,
         *,
         cached: bool = True,
+        guide: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """Continue a sound, one drawn sample after the other.
 
@@ -167,6 +193,8 @@ class WaveNet(Model):
             generator: of the draws.
             temperature: below 1 draws likelier values.
             cached: keep each layer's past inputs in a queue; False computes the whole receptive field for each sample.
+            guide: if the network is guided: called with each level, ``(batch,)``, in order, it returns companded
+                predictions of the next, ``(batch,)``.
 
         Returns:
             ``(batch, time + n_new)``.
@@ -176,17 +204,23 @@ class WaveNet(Model):
         """
         if not levels.shape[1]:
             raise ValueError("Give at least one sample to begin with.")
+        reach = self.config.reach
         with evaluating(self):
-            queues, said = Queues(self), torch.empty(0)
-            if cached:
-                for time in range(levels.shape[1]):
-                    said = queues.step(levels[:, time])
+            queues = Queues(self)
             made = list(levels.unbind(dim=1))
-            for _ in range(n_new):
+            guesses = [torch.zeros(len(levels))]  # nothing is known about the first sample
+            said = torch.empty(0)
+            for time in range(len(made) + n_new - 1):
+                if guide:
+                    guesses.append(guide(made[time]))
+                last = torch.stack(guesses[-2:], dim=1) if guide else None
+                said = queues.step(made[time], last) if cached else said
+                if time + 1 < len(made):
+                    continue
                 if not cached:
-                    said = self(torch.stack(made[-self.config.reach :], dim=1))[..., -1]
+                    its = torch.stack(guesses[-reach - 1 :], dim=1) if guide else None
+                    said = self(torch.stack(made[-reach:], dim=1), its)[..., -1]
                 made.append(drawn(said, generator, temperature))
-                said = queues.step(made[-1]) if cached else said
         return torch.stack(made, dim=1)
 
 
@@ -203,16 +237,21 @@ class Queues:
         # Each (out, kernel * in).
         self.weights = [conv.weight.transpose(1, 2).flatten(1) for conv in convs]  # type: ignore[operator,union-attr]
 
-    def step(self, levels: Tensor) -> Tensor:
-        """Read one sample of each sound, ``(batch,)``; returns the last column of :meth:`WaveNet.forward`."""
+    def step(self, levels: Tensor, guesses: Tensor | None = None) -> Tensor:
+        """Read one sample of each sound; returns the last column of :meth:`WaveNet.forward`.
+
+        Args:
+            levels: ``(batch,)``.
+            guesses: ``(batch, 2)``, if the network is guided: predictions of this sample and of the next.
+        """
         model = self.model
-        x = self._conv(0, from_levels(levels)[:, None], model.first)
+        x = self._conv(0, model.read(levels[:, None], guesses)[..., 0], model.first)
         skips = torch.zeros(())
         for number, layer in enumerate(model.layers, 1):
             y = self._conv(number, x, layer.conv)  # type: ignore[arg-type]
             x, skip = (it[..., 0] for it in layer.paths(x[..., None], y[..., None]))  # type: ignore[operator]
             skips = skips + skip
-        return model.said(skips[..., None])[..., 0]
+        return model.said(skips[..., None], guesses)[..., 0]
 
     def _conv(self, number: int, x: Tensor, conv: nn.Conv1d) -> Tensor:
         """``(batch, in)`` to ``(batch, out)``: the newest output of a convolution."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from largemodels.models.linear_prediction import LinearPredictionConfig, predictions, products
+from largemodels.models.linear_prediction import Follower, LinearPredictionConfig, predictions, products
 
 
 def test_weights_are_those_of_weighted_least_squares() -> None:
@@ -32,6 +32,26 @@ def test_it_learns_a_tone_and_never_looks_ahead() -> None:
     changed = sound.copy()
     changed[300:] = 0
     np.testing.assert_array_equal(predictions(changed, config, long_term)[:301], found[:301])
+
+
+@pytest.mark.parametrize("place", [0, 37, 96, 97, 120])
+def test_no_other_future_changes_a_prediction(place: int) -> None:
+    rng = np.random.default_rng(1)
+    sound, config = rng.normal(size=121), LinearPredictionConfig(order=5, half_life=11, block=8)
+    long_term = products([rng.normal(size=99)], 5)
+    other = np.concatenate([sound[:place], rng.normal(size=121 - place)])
+    found, changed = (predictions(it, config, long_term) for it in (sound, other))
+    np.testing.assert_array_equal(changed[: place + 1], found[: place + 1])
+    assert place == 120 or (changed[place + 1 :] != found[place + 1 :]).all()
+
+
+def test_sample_after_sample_gives_the_same_predictions() -> None:
+    rng = np.random.default_rng(2)
+    sound, config = rng.normal(size=83), LinearPredictionConfig(order=7, half_life=13, block=9, prior=0.02)
+    long_term = products([rng.normal(size=99)], 7)
+    follower = Follower(config, long_term)
+    found = [follower.step(it) for it in sound]
+    np.testing.assert_allclose(found[:-1], predictions(sound, config, long_term)[1:], rtol=1e-6)
 
 
 def test_silence_and_impossible_settings() -> None:

@@ -44,6 +44,44 @@ def test_cached_generation_is_the_same(n_mixture: int) -> None:
         net.generate(levels[:, :0], 2)
 
 
+def guided() -> WaveNet:
+    torch.manual_seed(0)
+    return WaveNet(WaveNetConfig(5, 7, 5, 3, kernel=3, n_mixture=2, guided=True)).eval()
+
+
+def test_a_guided_one_centres_its_mixture_on_the_prediction() -> None:
+    """Without weights in the head only the prediction is left; an error reaches the network through its input."""
+    net, levels, guesses = guided(), torch.randint(256, (2, 11)), torch.randn(2, 12)
+    inputs = net.read(levels, guesses)
+    values = levels / 127.5 - 1
+    assert_close(inputs, torch.stack([values, guesses[:, 1:], values - guesses[:, :-1]], dim=1))
+    torch.nn.init.zeros_(net.head.weight)
+    means = net(levels, guesses)[:, 2:4] - net.head.bias[2:4, None]
+    assert_close(means, guesses[:, None, 1:].expand(-1, 2, -1))
+    with pytest.raises(ValueError, match="pass guesses"):
+        net(levels)
+
+
+def test_a_guided_one_does_not_look_ahead() -> None:
+    net, levels, guesses = guided(), torch.randint(256, (1, 40)), torch.randn(1, 41)
+    one = net(levels, guesses)
+    levels[0, 21:], guesses[0, 22:] = 7, 0.5
+    assert torch.equal(net(levels, guesses)[..., :21], one[..., :21])
+
+
+def test_a_guided_one_generates_the_same_with_queues() -> None:
+    net, levels = guided(), torch.randint(256, (3, 4))
+
+    def guide(level: torch.Tensor) -> torch.Tensor:
+        return (level / 127.5 - 1) * 0.9
+
+    both = [
+        net.generate(levels, 60, torch.Generator().manual_seed(1), cached=cached, guide=guide)
+        for cached in (True, False)
+    ]
+    assert torch.equal(*both) and both[0].shape == (3, 64)
+
+
 def test_what_is_over_and_known_does_not_count() -> None:
     net, levels = model(), torch.randint(256, (2, 20))
     levels[1, 15:] = -1
@@ -69,3 +107,5 @@ def test_impossible_sizes_are_refused() -> None:
         WaveNetConfig(kernel=1)
     with pytest.raises(ValueError, match="n_mixture"):
         WaveNetConfig(n_mixture=-1)
+    with pytest.raises(ValueError, match="n_mixture must be at least 1"):
+        WaveNetConfig(n_mixture=0, guided=True)
