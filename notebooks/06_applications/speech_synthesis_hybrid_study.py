@@ -1,4 +1,4 @@
-"""Study of the chapter "Speech synthesis": does a WaveNet that linear prediction guides need fewer bits?
+"""Study of the chapter "Speech synthesis": does it help WaveNet to be guided by linear prediction?
 
     make study NAME=06_applications/speech_synthesis_hybrid
 
@@ -37,27 +37,40 @@ def guesses(part: str) -> list[Tensor]:
     return found
 
 
-def run(rate: float, steps: int, seed: int) -> dict[str, Any]:
-    """Bits of validation and test prompts after a run; the longest is kept."""
+def trained(rate: float, steps: int, seed: int) -> tuple[wavenet.WaveNet, list[float]]:
+    """A guided WaveNet and its curve."""
     config = wavenet.WaveNetConfig(guided=True, **SIZE)
-    model = base.trained(config, seed, rate, steps, guesses("train"))
-    if steps == base.LONG:
-        study.keep("model", model)
+    known = {part: guesses(part) for part in ("train", "validation")}
+    return base.trained(config, seed, rate, steps, known)
+
+
+def trial(rate: float, steps: int, seed: int) -> dict[str, Any]:
+    """Bits a sample of validation prompts after a short run."""
+    return base.costs(trained(rate, steps, seed)[0], "validation", guesses("validation"))
+
+
+def run(rate: float, steps: int, seed: int) -> dict[str, Any]:
+    """Bits of test prompts after a long run."""
+    model, curve = trained(rate, steps, seed)
+    study.keep("model", model)
     found = (base.costs(model, part, guesses(part)) for part in ("validation", "test"))
-    return {name: value for it in found for name, value in it.items()}
+    return {"curve": curve} | {name: value for it in found for name, value in it.items()}
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study(STUDY)
 
-    def score(rate: float) -> float:
+    @functools.cache
+    def score(rate: float, seed: int = 0) -> float:
         """Validation bits at a learning rate."""
-        found: float = study.row(run, rate=rate, steps=base.SHORT, seed=0)["validation"]
+        found: float = study.row(trial, rate=rate, steps=base.SHORT, seed=seed)[
+            "validation"
+        ]
         return found
 
     best = lm.studies.best_inside(base.RATES, [1e-2], score)
     study.row(run, rate=best, steps=base.LONG, seed=0)
     for seed in (1, 2):
-        study.row(run, rate=best, steps=base.SHORT, seed=seed)
+        score(best, seed)
     study.save()

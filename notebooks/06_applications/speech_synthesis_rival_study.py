@@ -5,7 +5,8 @@
 One thread, about 3 minutes. The weights of the prediction follow the decoded sound, so none is
 sent. How far off it may be is a mixture of three logistic distributions whose width follows the
 last errors; its dozen numbers are fitted on training prompts, as WaveNet's are. Order, half-life
-and prior are chosen on validation prompts, one after the other, twice. Bits are those of the same 256 levels as WaveNet's.
+and prior are chosen on validation prompts, one after the other, twice. Bits are those of the same
+256 levels as WaveNet's.
 """
 
 from __future__ import annotations
@@ -164,7 +165,9 @@ if __name__ == "__main__":
     @functools.cache
     def tried(order: int, half_life: float, prior: float) -> float:
         """Validation bits at some settings."""
-        found: float = study.row(trial, order=order, half_life=half_life, prior=prior)["validation"]
+        found: float = study.row(trial, order=order, half_life=half_life, prior=prior)[
+            "validation"
+        ]
         return found
 
     def score(**changed: Any) -> float:
@@ -179,6 +182,8 @@ if __name__ == "__main__":
         at["order"] = int(
             lm.studies.best_inside(ORDERS, [at["order"]], lambda it: score(order=int(it)))
         )
-        at["prior"] = lm.studies.best_inside(PRIORS, [at["prior"]], lambda it: score(prior=it))
+        at["prior"] = lm.studies.best_inside(
+            PRIORS, [at["prior"]], lambda it: score(prior=it)
+        )
     study.row(run, **{f"best_{name}": value for name, value in at.items()})
     study.save()
