@@ -57,6 +57,14 @@ def run(rate: float, steps: int, seed: int) -> dict[str, Any]:
     return {"curve": curve} | {name: value for it in found for name, value in it.items()}
 
 
+def guide(every: int) -> dict[str, Any]:
+    """Bits a sample under linear prediction alone, of the prompts of the learning curve."""
+    found = rival.costs(rival.fitted(GUIDE), GUIDE, "validation")[::every]
+    return {
+        "alone": round(sum(found) / sum(map(len, rival.levels("validation")[::every])), 4)
+    }
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study(STUDY)
@@ -69,6 +77,7 @@ if __name__ == "__main__":
         ]
         return found
 
+    study.row(guide, every=base.EVERY)
     best = lm.studies.best_inside(base.RATES, [1e-2], score)
     study.row(run, rate=best, steps=base.LONG, seed=0)
     for seed in (1, 2):

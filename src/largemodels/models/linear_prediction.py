@@ -98,7 +98,7 @@ def _weights(past: Numbers, config: LinearPredictionConfig, long_term: Numbers) 
     loudness = np.trace(past, axis1=-2, axis2=-1) / np.trace(long_term)
     past = past + (config.prior * loudness + 1e-3)[..., None, None] * long_term
     past = past + 1e-9 * np.trace(past, axis1=-2, axis2=-1)[..., None, None] * np.eye(n + 1)
-    weights: Numbers = np.linalg.solve(past[..., :n, :n], past[..., :n, n:])
+    weights: Numbers = np.linalg.solve(past[..., :n, :n], past[..., :n, n:])  # type: ignore[assignment]
     return weights
 
 
