@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 _SYNCHRONOUS, _UTF8, _IPA, _END_PAUSE = 2, 1, 2, 0x1000
+_SPEED = 1  # the number of a parameter
 _NO_EXIT = 0x8000  # an error is returned, the process goes on
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _CLAUSE = re.compile(r"([.,:;?!]+)(?=\s|$)")
@@ -96,20 +97,22 @@ def _of_clause(program: _Program, clause: str) -> str:
     return _REMARK.sub("", " ".join(found)).strip()
 
 
-def speak(text: str, voice: str = "en-us") -> tuple[Tensor, int]:
+def speak(text: str, voice: str = "en-us", speed: int = 175) -> tuple[Tensor, int]:
     """A text in the voice that eSpeak NG makes from formants: ``(samples,)`` from -1 to 1, and samples a second.
 
     The same text does not sound quite the same each time: it depends on what this process has had said before.
 
     Args:
         text: in the voice's language.
-        voice: a voice of eSpeak NG.
+        voice: a voice of eSpeak NG, with a variant of it after a plus sign, such as "en-us+f3".
+        speed: words a minute.
 
     Raises:
         EspeakError: if eSpeak NG or the voice is missing.
     """
     program = _program()
     program.voice(voice)
+    program.library.espeak_SetParameter(_SPEED, speed, 0)
     program.pieces.clear()
     said = text.encode()
     program.library.espeak_Synth(said, len(said) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)

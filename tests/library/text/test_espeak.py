@@ -21,6 +21,13 @@ def test_the_voice_of_rules_speaks() -> None:
     assert 0.1 < sound.abs().max() <= 1
 
 
+def test_voice_and_speed_can_be_chosen() -> None:
+    usual, slow = (espeak.speak("This conference is locked.", "en-us+f2", it)[0] for it in (175, 100))
+    assert len(slow) > 1.3 * len(usual)
+    again = espeak.speak("This conference is locked.", "en-us+f2")[0]
+    assert abs(len(again) - len(usual)) < 0.05 * len(usual)
+
+
 def test_an_unknown_voice_is_named() -> None:
     with pytest.raises(espeak.EspeakError, match="no voice 'klingon-x'"):
         espeak.phonemes("a", "klingon-x")
