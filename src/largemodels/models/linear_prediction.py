@@ -3,7 +3,7 @@
 The weights are those that would have predicted the past best, by least squares in which a sample counts the less the
 longer ago it was. They are computed again for every few samples, and from the past alone, so that whoever decodes a
 sound can compute them as well and none is sent. So does the telephone codec G.728 (ITU-T, 1992), with another window.
-Atal and Hanauer, 1971 (https://doi.org/10.1121/1.1912679), brought linear prediction to speech.
+Atal and Hanauer, 1971 (https://doi.org/10.1121/1.1912679), described speech by linear prediction.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ Paine et al., 2016, https://arxiv.org/abs/1611.09482).
 A *guided* WaveNet reads, beside each sample, the prediction of another method for the next one and that method's last
 error, and centres its mixture on the prediction. So does LPCNet (Valin and Skoglund, 2019,
 https://arxiv.org/abs/1810.11846), a recurrent network guided by linear prediction. Differs from it in that the
-prediction adapts backwards, so that nothing is sent, and in what is named: a mixture of the sample's values instead of
-scores of 256 errors.
+prediction adapts backwards, to the samples themselves, so that nothing is sent, whereas LPCNet's weights come from
+given features and not from drawn samples; and in what is named: a mixture of the sample's values instead of scores of
+256 errors.
 """
 
 from __future__ import annotations
