@@ -93,6 +93,8 @@ from .models.unet import UNet as UNet
 from .models.unet import UNetConfig as UNetConfig
 from .models.vit import ViT as ViT
 from .models.vit import ViTConfig as ViTConfig
+from .models.wavenet import WaveNet as WaveNet
+from .models.wavenet import WaveNetConfig as WaveNetConfig
 from .models.whisper import Whisper as Whisper
 from .models.whisper import WhisperConfig as WhisperConfig
 from .models.yolo import Yolo as Yolo
@@ -108,6 +110,7 @@ from .pretrained.centernet import load_centernet as load_centernet
 from .pretrained.faces import load_faces as load_faces
 from .pretrained.gpt import gpt_from_transformers as gpt_from_transformers
 from .pretrained.marian import load_marian as load_marian
+from .pretrained.piper import load_voice as load_voice
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .pretrained.whisper import load_whisper as load_whisper
 from .text.evaluation import evaluate as evaluate
