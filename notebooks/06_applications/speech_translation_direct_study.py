@@ -11,6 +11,7 @@ Settings are chosen by chrF on validation prompts with a seed that is not report
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator
@@ -63,7 +64,8 @@ def states(part: str) -> list[Tensor]:
     return [sound_states(recogniser(), it) for it in its]
 
 
-def message_chosen() -> list[tuple[str, str]]:
+@functools.cache
+def messages_chosen() -> list[tuple[str, str]]:
     """The messages that are read aloud."""
     its = [it for it in written() if SHORTEST <= len(it[0].split()) <= LONGEST]
     order = np.random.default_rng(0).permutation(len(its))
@@ -74,7 +76,7 @@ def message_chosen() -> list[tuple[str, str]]:
 def read_aloud() -> list[Tensor]:
     """Encoded messages, in the voice of eSpeak NG and the bandwidth of the prompts."""
     found = []
-    for english, _ in message_chosen():
+    for english, _ in messages_chosen():
         sound, rate = speak(english, VOICE)
         narrow = resample_poly(sound.numpy(), speech.RATE, rate).astype(np.float32)
         wide = speech.resampled(torch.from_numpy(narrow), whisper.RATE)
@@ -88,8 +90,18 @@ def learnt(data: str) -> tuple[list[Tensor], list[Tensor]]:
     targets = [tokens().target(it.french) for it in parts()["train"]]
     if data == "prompts":
         return sources, targets
-    more = [tokens().target(french) for _, french in message_chosen()]
+    more = [tokens().target(french) for _, french in messages_chosen()]
     return [*sources * REPEATS, *read_aloud()], [*targets * REPEATS, *more]
+
+
+@functools.cache
+def unseen() -> bilingual.Batch:
+    """The validation prompts as one batch."""
+    targets = [tokens().target(it.french) for it in parts()["validation"]]
+    (source, source_mask), (target, target_mask) = map(
+        bilingual.padded, (states("validation"), targets)
+    )
+    return source, target, source_mask, target_mask
 
 
 def wiped(batches: Iterator[bilingual.Batch], seed: int) -> Iterator[bilingual.Batch]:
@@ -118,8 +130,15 @@ def direct(data: str, start: str, rate: float, dropout: float, seed: int) -> dic
         assert all(it.startswith(("adapter", "source_norm")) for it in missing.missing_keys)
     began = time.process_time()
     batches = wiped(bilingual.pair_batches(*given, PLACES, seed), seed)
-    lm.train(model, batches, recipe(STEPS, rate), lambda: {})
-    row: dict[str, Any] = {"core_seconds": time.process_time() - began}
+    config = dataclasses.replace(recipe(STEPS, rate), evaluate_every=STEPS // 10)
+    check = unseen()
+    history = lm.train(
+        model, batches, config, lambda: {"validation_loss": model.loss(*check)}
+    )
+    row: dict[str, Any] = {
+        "core_seconds": time.process_time() - began,
+        "curve": [float(it) for it in history["validation_loss"]],
+    }
     part = "validation" if seed == TUNING_SEED else "test"
     said = [tokens().decode(it) for it in bilingual.translated(model, states(part), N_BEAM)]
     row |= {"chrf": judged(said, part), "n_parameters": model.n_parameters()}
