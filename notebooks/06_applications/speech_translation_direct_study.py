@@ -43,11 +43,11 @@ from largemodels.pretrained import whisper
 from largemodels.text import bilingual
 from largemodels.text.espeak import speak
 
-STEPS, PLACES = 300, 1_000  # of a run; states and tokens of a batch
+STEPS, PLACES = 240, 1_000  # of a run; states and tokens of a batch
 RATES = [0.00125, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08]
 DROPOUTS = (0.1, 0.3)
-N_SPOKEN, SHORTEST, LONGEST = 1_500, 3, 12  # messages read aloud, and their words
-REPEATS = 4  # times that a prompt stands beside the messages
+N_SPOKEN, SHORTEST, LONGEST = 800, 3, 12  # messages read aloud, and their words
+REPEATS = 3  # times that a prompt stands beside the messages
 VOICE = "en-us"
 
 
@@ -130,7 +130,7 @@ def direct(data: str, start: str, rate: float, dropout: float, seed: int) -> dic
         assert all(it.startswith(("adapter", "source_norm")) for it in missing.missing_keys)
     began = time.process_time()
     batches = wiped(bilingual.pair_batches(*given, PLACES, seed), seed)
-    config = dataclasses.replace(recipe(STEPS, rate), evaluate_every=STEPS // 10)
+    config = dataclasses.replace(recipe(STEPS, rate), evaluate_every=STEPS // 8)
     check = unseen()
     history = lm.train(
         model, batches, config, lambda: {"validation_loss": model.loss(*check)}
@@ -164,20 +164,22 @@ def nearest(how: str, part: str) -> dict[str, Any]:
     return {"chrf": judged(said, part), "said": said if part == "test" else []}
 
 
-def best(data: str) -> dict[str, Any]:
-    """The setting with the best chrF on validation prompts."""
+def best(data: str, first: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The best setting on validation prompts; dropout is chosen with the prompts alone."""
     tried: dict[float, dict[str, Any]] = {}
+    from_rate = first["rate"] if first else 0.01
 
+    @functools.cache
     def score(dropout: float, rate: float) -> float:
         key = dict(data=data, start="translator", rate=rate, dropout=dropout)
         value = study.row(direct, **key, seed=TUNING_SEED)["chrf"]
         tried[value] = key
         return -float(value)
 
-    for dropout in DROPOUTS:
-        score(dropout, 0.01)
-    at = tried[max(tried)]
-    lm.studies.best_inside(RATES, [0.01], functools.partial(score, at["dropout"]))
+    for dropout in (first["dropout"],) if first else DROPOUTS:
+        score(dropout, from_rate)
+    chosen = tried[max(tried)]["dropout"]
+    lm.studies.best_inside(RATES, [from_rate], functools.partial(score, chosen))
     return tried[max(tried)]
 
 
@@ -189,8 +191,9 @@ if __name__ == "__main__":
         for how in ("warping", "mean")
     }
     study.row(nearest, how=max(tried, key=lambda it: tried[it]), part="test")
+    setting = None
     for data in ("prompts", "both"):
-        setting = best(data)
+        setting = best(data, setting)
         for seed in SEEDS:
             study.row(direct, **setting, seed=seed)
         if data == "prompts":
