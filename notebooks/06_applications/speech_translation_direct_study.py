@@ -6,7 +6,8 @@ One thread, about 10 minutes. The frozen encoder of Whisper reads the prompts; a
 Transformer learn French from its states, beginning with the weights of the translator of words that
 was trained further on prompts. They learn from the training prompts alone, or also from messages of
 LibreOffice that the program eSpeak NG reads aloud. The rival is the French of the prompt that is
-nearest in sound. Settings are chosen by chrF on validation prompts with a seed that is not reported.
+nearest in sound. Settings are chosen by chrF on validation prompts with a seed that is not
+reported.
 """
 
 from __future__ import annotations
