@@ -68,7 +68,8 @@ def pair_batches(
     Args:
         sources: ``(time,)`` or ``(time, features)`` each.
         targets: ``(time,)`` each, with start and end.
-        n_tokens: places of a batch at most, source and target and padding together, unless one pair needs more.
+        n_tokens: the pairs of a batch times the longest pair, source and target together, are at most this many, unless
+            one pair is longer. Sources and targets are padded apart, so with unlike pairs a batch may have more places.
         seed: of the order.
     """
     draw = np.random.default_rng(seed)
