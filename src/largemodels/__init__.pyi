@@ -85,6 +85,8 @@ from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
 from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
+from .models.speech_translator import SpeechTranslator as SpeechTranslator
+from .models.speech_translator import SpeechTranslatorConfig as SpeechTranslatorConfig
 from .models.tracker import Tracker as Tracker
 from .models.tracker import TrackerConfig as TrackerConfig
 from .models.transformer import Transformer as Transformer
