@@ -38,8 +38,7 @@ FACES = {
 }
 # Latin with accents, Greek, punctuation, currencies, letter-like signs, arrows, mathematics, boxes, shapes, marks.
 CHARACTERS = [
-    *range(0x20, 0x250),
-    *range(0x2B0, 0x400),
+    *range(0x20, 0x400),
     *range(0x1E00, 0x2400),
     *range(0x2500, 0x2600),
     *range(0x2700, 0x27C0),
