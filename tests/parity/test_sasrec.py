@@ -1,4 +1,4 @@
-"""Our SASRec against ``torch.nn.TransformerEncoder`` in the paper's layout, put together here: logits, loss, gradients."""
+"""Our SASRec against ``torch.nn.TransformerEncoder`` in the paper's layout: logits, loss, gradients."""
 
 from __future__ import annotations
 
@@ -85,9 +85,7 @@ def test_logits_loss_and_gradients_agree(time: int) -> None:
     ours.loss(items).backward()
     loss.backward()
     assert theirs.items.weight.grad is not None
-    assert_close(
-        ours.item_embedding.weight.grad, theirs.items.weight.grad[:N_ITEMS], rtol=1e-4, atol=1e-4
-    )
+    assert_close(ours.item_embedding.weight.grad, theirs.items.weight.grad[:N_ITEMS], rtol=1e-4, atol=1e-4)
     for ours_, theirs_ in pairs(ours, theirs):
         assert_close(ours_.grad, theirs_.grad, rtol=1e-4, atol=1e-4)
 

@@ -6,6 +6,7 @@ Harper and Konstan, 2015, "The MovieLens datasets: history and context" (https:/
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,20 @@ from torch import Tensor
 from .registry import DataError, files
 
 GENRES = (
-    "unknown, Action, Adventure, Animation, Children's, Comedy, Crime, Documentary, Drama, Fantasy, Film-Noir, "
-    "Horror, Musical, Mystery, Romance, Sci-Fi, Thriller, War, Western"
-).split(", ")
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
+    *(
+        "Fantasy",
+        "Film-Noir",
+        "Horror",
+        "Musical",
+        "Mystery",
+        "Romance",
+        "Sci-Fi",
+        "Thriller",
+        "War",
+        "Western",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,9 @@ class Films:
 
     titles: list[str]  # of the films, such as "Toy Story (1995)"; no two alike
     genres: Tensor  # (films, 19), whether a film is of each of GENRES
-    histories: list[Tensor]  # of each person: the films that they rated, numbers into titles, the earliest first
+    histories: list[
+        Tensor
+    ]  # of each person: the films that they rated, numbers into titles, the earliest first
     times: list[Tensor]  # of each person: when they rated each of them, in seconds since 1970
 
     def readable(self, film: int) -> str:
@@ -67,7 +81,7 @@ def films(*, unchecked: bool = False) -> Films:
     person, time = ratings["user_id"].to_numpy(), ratings["timestamp"].to_numpy()
     genres = torch.zeros(len(titles), len(GENRES), dtype=torch.bool)
     genres[[number[name] for name in reversed(names)]] = torch.tensor(
-        listed[GENRES].to_numpy()[::-1].astype(bool)
+        listed[list(GENRES)].to_numpy()[::-1].astype(bool)
     )
     histories, times = [], []
     for one in np.unique(person):
@@ -77,3 +91,55 @@ def films(*, unchecked: bool = False) -> Films:
         histories.append(torch.from_numpy(film[rows]).long())
         times.append(torch.from_numpy(time[rows]).long())
     return Films(titles, genres, histories, times)
+
+
+def marked(histories: Sequence[Tensor], n_films: int, decay: float = 1.0) -> Tensor:
+    """Histories as a table, ``(people, n_films)``: 0 for what a person has not rated.
+
+    Args:
+        histories: of each person, the earliest first.
+        n_films: number of columns.
+        decay: the last film is 1, and each before it counts this much less; 1: all are 1.
+    """
+    table = torch.zeros(len(histories), n_films)
+    for row, history in zip(table, histories, strict=True):
+        row[history] = decay ** torch.arange(len(history)).flip(0).float()
+    return table
+
+
+def stretches(
+    histories: Sequence[Tensor], length: int, batch_size: int, *, padding: int, seed: int = 0, start: int = 0
+) -> Iterator[Tensor]:
+    """Batches of histories, endlessly: each person once in random order, then all again.
+
+    Args:
+        histories: of each person, the earliest first; those of fewer than two films are left out.
+        length: of a history that is longer, a stretch of this length is drawn, anew each time.
+        batch_size: histories a batch; the last batch of a pass goes on with the next pass.
+        padding: stands to the left of a history that is shorter.
+        seed: of the order and of the stretches.
+        start: number of the first batch, to resume.
+
+    Yields:
+        ``(batch_size, length)``.
+
+    Raises:
+        ValueError: if no history has two films.
+    """
+    usable = [history for history in histories if len(history) > 1]
+    if not usable:
+        raise ValueError("No history has two films: there is nothing to predict.")
+    number, order, current = start, np.empty(0, int), -1
+    while True:
+        draw = np.random.default_rng([seed, 1, number])
+        rows = torch.full((batch_size, length), padding)
+        for row in range(batch_size):
+            turn, place = divmod(number * batch_size + row, len(usable))
+            if turn != current:
+                order, current = np.random.default_rng([seed, 0, turn]).permutation(len(usable)), turn
+            history = usable[order[place]]
+            end = int(draw.integers(min(length, len(history)), len(history) + 1))
+            taken = history[max(0, end - length) : end]
+            rows[row, length - len(taken) :] = taken
+        yield rows
+        number += 1

@@ -108,7 +108,7 @@ class SASRec(Model):
         return hidden @ self.item_embedding.weight.T
 
     def forward(self, items: Tensor) -> Tensor:
-        """Logits ``(batch, time, n_items)``: at position ``t`` those of item ``t + 1``; arguments as for :meth:`hidden`."""
+        """Logits ``(batch, time, n_items)``: at position ``t`` those of item ``t + 1``; see :meth:`hidden`."""
         return self.logits(self.hidden(items))
 
     def loss(self, items: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ def test_people_are_at_the_bottom_of_the_sum() -> None:
 def test_more_rounds_do_not_raise_the_sum() -> None:
     seen = table()
     sums = [
-        total(seen, *factorise(seen, 3, penalty=PENALTY, unseen=UNSEEN, rounds=it)).item() for it in range(1, 6)
+        total(seen, *factorise(seen, 3, penalty=PENALTY, unseen=UNSEEN, rounds=it)).item()
+        for it in range(1, 6)
     ]
     assert sums == sorted(sums, reverse=True) and sums[0] > sums[-1]
 

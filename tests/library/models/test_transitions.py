@@ -42,7 +42,9 @@ def test_an_empty_history_scores_nothing() -> None:
     assert chain.scores([[]]).tolist() == [[0, 0, 0]]
 
 
-@pytest.mark.parametrize("wrong", [dict(decay=0.0), dict(decay=1.1), dict(power=-1.0), dict(added=0.0), dict(window=0)])
+@pytest.mark.parametrize(
+    "wrong", [dict(decay=0.0), dict(decay=1.1), dict(power=-1.0), dict(added=0.0), dict(window=0)]
+)
 def test_settings_are_checked(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError):
         TransitionsConfig(3, **wrong)
