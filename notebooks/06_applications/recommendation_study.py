@@ -30,7 +30,7 @@ STEPS, BATCH, RATE = 800, 32, 5e-3  # of the Transformer's training
 DRAWS = 3
 # Of each method: what its two settings are, and the values that were tried.
 GRIDS: dict[str, dict[str, Sequence[float]]] = {
-    "factors": {"penalty": (1, 3, 10, 30), "unseen": (0.1, 0.3, 1, 3)},
+    "factors": {"penalty": (0.1, 0.3, 1, 3), "unseen": (0.1, 0.3, 1, 3)},
     "ease": {"penalty": tuple(round(3 * 1.6**it, 1) for it in range(16)), "decay": (1,)},
     "recent": {"penalty": (100, 300, 1000, 3000), "decay": (0.97, 0.93, 0.88, 0.8)},
     "counted": {"decay": (0.7, 0.8, 0.87, 0.93), "power": (0.25, 0.5, 1, 1.5)},
