@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/recommendation_checks
 
-One thread, about eight minutes, after the first study, whose settings it takes. The order of the
+One thread, about five minutes, after the first study, whose settings it takes. The order of the
 histories is destroyed. People who came back after six hours or more are asked for the first film
 after that break and for the last one before it. All is cut at one moment for everyone. The
 Transformer trains twice as long. A fifth of the films is new: known by title and genres alone.
@@ -10,6 +10,7 @@ Transformer trains twice as long. A fifth of the films is new: known by title an
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from torch import Tensor
 import largemodels as lm
 from largemodels.book.studies import Study
 from largemodels.data.films import marked
-from largemodels.models.factors import factorise, solved
-from largemodels.objectives.ranking import places
+from largemodels.models.factors import factorise
+from largemodels.objectives.ranking import ndcg, places
 
 BREAK = 6 * 3600  # seconds
 COMPARED = ("popular", "ease", "recent", "counted", "sasrec")
@@ -116,15 +117,16 @@ def longer(draw: int) -> dict[str, Any]:
     return {"check": "twice as long", **base.told(places(scores, right, known))}
 
 
+@functools.cache
 def contents(kind: str) -> Tensor:
     """What is known of films without ratings: genres, titles' vectors or both, (films, width)."""
-    genres = base.data().genres.double()
-    genres = genres / genres.norm(dim=1, keepdim=True).clamp(min=1)
+    if kind == "both":
+        return torch.cat([contents("genres"), contents("titles")], dim=1)
     if kind == "genres":
-        return genres
+        genres = base.data().genres.double()
+        return genres / genres.norm(dim=1, keepdim=True).clamp(min=1)
     names = [base.data().readable(it) for it in range(len(base.data().titles))]
-    titles = lm.load_minilm().embed(names).double()
-    return titles if kind == "titles" else torch.cat([genres, titles], dim=1)
+    return lm.load_minilm().embed(names).double()
 
 
 def mapped(given: Tensor, items: Tensor, old: Tensor, penalty: float) -> Tensor:
@@ -153,32 +155,39 @@ def questions(new: Tensor) -> tuple[list[int], Tensor, list[Tensor]]:
     return rows, torch.stack(right), away
 
 
-def from_contents(
-    given: Tensor, new: Tensor, gone: Tensor, ridge: float, seed: int
-) -> Tensor:
-    """Places of new films with guessed vectors; nothing is learnt from films new or gone."""
+@functools.cache
+def parts(draw: int) -> tuple[Tensor, Tensor]:
+    """Which films are new in the test, and which are taken for new to choose a penalty."""
+    part = torch.from_numpy(
+        np.random.default_rng([draw, 8]).random(len(base.data().titles))
+    )
+    return part < NEW, (part >= NEW) & (part < 2 * NEW)
+
+
+@functools.cache
+def learnt(draw: int, choosing: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Vectors of people and films from old films alone, and which these are."""
+    new, judge = parts(draw)
+    old = ~(new | judge) if choosing else ~new
     penalty, unseen = settings("factors")
-    old = ~(new | gone)
     table = marked([it[old[it]] for it in base.histories(0)], len(new))
-    _, items = factorise(table, 64, penalty=penalty, unseen=unseen, seed=seed)
-    people = solved(table, items, penalty=penalty, unseen=unseen)
-    scores = people @ mapped(given, items, old & (table.sum(dim=0) > 0), ridge).T
-    rows, right, away = questions(new)
+    people, items = factorise(table, 64, penalty=penalty, unseen=unseen, seed=draw)
+    return people, items, old & (table.sum(dim=0) > 0)
+
+
+def from_contents(kind: str, draw: int, choosing: bool, ridge: float) -> Tensor:
+    """Places of new films whose vectors are guessed."""
+    people, items, old = learnt(draw, choosing)
+    scores = people @ mapped(contents(kind), items, old, ridge).T
+    rows, right, away = questions(parts(draw)[choosing])
     return places(scores[rows], right, away)
 
 
 def new_films(kind: str, draw: int) -> dict[str, Any]:
     """The last of a person's new films among all new ones, for people who rated one."""
-    n_films = len(base.data().titles)
-    part = torch.from_numpy(np.random.default_rng([draw, 8]).random(n_films))
-    new, judge, nothing = (
-        part < NEW,
-        (part >= NEW) & (part < 2 * NEW),
-        torch.zeros(n_films).bool(),
-    )
     if kind in ("chance", "seen"):
-        rows, right, away = questions(new)
-        scores = torch.zeros(len(rows), n_films)
+        rows, right, away = questions(parts(draw)[0])
+        scores = torch.zeros(len(rows), len(base.data().titles))
         if kind == "seen":  # as if others had rated the new films for long
             asked = dict(zip(rows, right.tolist(), strict=True))
             known = [
@@ -187,20 +196,15 @@ def new_films(kind: str, draw: int) -> dict[str, Any]:
             ]
             scores = base.scores("factors", *settings("factors"), known, known, draw)[rows]
         return {"check": "new films", **base.told(places(scores, right, away))}
-    given = contents(kind)
     # New films of the test are gone while the penalty is chosen on others.
     tried = {
-        it: float(base.ndcg(from_contents(given, judge, new, it, draw), 10).mean())
-        for it in PENALTIES
+        it: float(ndcg(from_contents(kind, draw, True, it), 10).mean()) for it in PENALTIES
     }
     ridge = max(tried, key=lambda it: tried[it])
     if ridge in (PENALTIES[0], PENALTIES[-1]):
         print(f"{kind}: the best penalty, {ridge}, is at the edge.")
-    return {
-        "check": "new films",
-        "penalty": ridge,
-        **base.told(from_contents(given, new, nothing, ridge, draw)),
-    }
+    found = from_contents(kind, draw, False, ridge)
+    return {"check": "new films", "penalty": ridge, **base.told(found)}
 
 
 if __name__ == "__main__":
