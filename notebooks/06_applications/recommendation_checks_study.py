@@ -211,13 +211,15 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("06_applications/recommendation_checks")
     for draw in range(base.DRAWS):
-        for kind in ("chance", "genres", "titles", "both", "seen"):
-            study.row(new_films, kind=kind, draw=draw)
-    for method in COMPARED:
-        study.row(cut, method=method)
-        for draw in range(base.DRAWS):
+        for method in COMPARED:
+            study.row(returned, method=method, draw=draw)
             if method != "popular":
                 study.row(shuffled, method=method, draw=draw)
-            study.row(returned, method=method, draw=draw)
+        for kind in ("chance", "genres", "titles", "both", "seen"):
+            study.row(new_films, kind=kind, draw=draw)
+    for penalty in (5, 25):  # a weight of unseen films beyond the first study's grid
+        study.row(base.validated, method="factors", first=penalty, second=25)
+    for method in COMPARED:
+        study.row(cut, method=method)
     study.row(longer, draw=0)
     study.save()
