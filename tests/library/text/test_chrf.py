@@ -6,13 +6,14 @@ from sacrebleu.metrics import CHRF
 
 from largemodels.text.chrf import chrf, chrf_counts, resampled_chrf
 
-SAID = ["le chat dort", "une phrase", "", "oui", "la même chose exactement"]
-REFERENCES = ["le chien dort bien", "une phrase", "rien", "oui oui", "le même chose"]
+# The last reference is shorter than some runs of its translation, which then do not count.
+SAID = ["le chat dort", "une phrase", "", "oui", "la même chose exactement", "une réponse trop longue"]
+REFERENCES = ["le chien dort bien", "une phrase", "rien", "oui oui", "le même chose", "un"]
 
 
 def test_as_sacrebleu() -> None:
     counts = chrf_counts(SAID, REFERENCES)
-    assert counts.shape == (5, 6, 3)
+    assert counts.shape == (6, 6, 3)
     assert chrf(counts.sum(0)) == pytest.approx(CHRF().corpus_score(SAID, [REFERENCES]).score)
     for row, said, wanted in zip(counts, SAID, REFERENCES, strict=True):
         assert chrf(row) == pytest.approx(CHRF().sentence_score(said, [wanted]).score)
@@ -26,7 +27,7 @@ def test_by_hand() -> None:
 
 def test_draws_are_the_same_for_all() -> None:
     counts = chrf_counts(SAID, REFERENCES)
-    found = resampled_chrf({"one": [counts], "two": [counts, counts]}, ["a", "a", "b", "c", "c"], 50)
+    found = resampled_chrf({"one": [counts], "two": [counts, counts]}, ["a", "a", "b", "c", "c", "d"], 50)
     assert found["one"].shape == (50,)
     assert np.allclose(found["one"], found["two"]) and found["one"].std() > 1
 
