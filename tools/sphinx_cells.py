@@ -60,7 +60,9 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
         n_lines = _remove_claim_lines(node)
         if said := node["cell_metadata"].get("audio"):
             sound.name_player(node, said, node["cell_index"])
-        if "tag_checks" in node["classes"]:
+        printed = any(one.get("nb_element") == "cell_code_output" for one in node.findall(nodes.container))
+        folded_claims = "tag_hide-cell" in node["classes"] and n_lines and not printed
+        if "tag_checks" in node["classes"] or folded_claims:
             summary = _checks(notebook.cells[node["cell_index"]].source, n_lines)
             node["prompt_show"] = node["prompt_hide"] = summary
     _fold_code_of_first_picture(cells, notebook)

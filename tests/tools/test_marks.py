@@ -27,6 +27,7 @@ CLAIMS = [
     {"name": "test loss", "value": 1.612, "low": 1.55, "high": 1.68, "unit": "nats"},
     {"name": "loss at <another> seed", "value": 1.608, "low": 1.5, "high": 1.7, "unit": "nats"},
     {"name": "share", "value": 12.34, "low": 10, "high": 14, "unit": "%"},
+    {"name": "prepared", "value": 7.77, "low": 7, "high": 8, "unit": ""},
 ]
 SPREAD = {"low": 11.5, "high": 13.25, "seeds": 5}
 TEXT = """## A result
@@ -88,11 +89,17 @@ def small_chapter() -> NotebookNode:
         markdown(TEXT),
         code(
             "for name in names:\n    lm.claim(name)\nassert True",
-            printed("".join(f"{it}\n" for it in lines[1:])),
+            printed("".join(f"{it}\n" for it in lines[1:3])),
         ),
         code(
             "Audio(samples)", player(tone()), audio={"transcript": "One <tone>.", "source": "made here, CC0"}
         ),
+        code(
+            "a = 1\nb = 2\nlm.claim('prepared', a + b)",
+            printed(f"{lines[3]}\n"),
+            tags=["hide-cell"],
+        ),
+        code("lm.claim('told', told)\nprint(2)", printed("2\n"), tags=["hide-cell"]),
         markdown("## Summary\n\nIt falls to 1.61 nats.\n\n## Exercises"),
         code("print(1)", printed("1\n"), tags=["solution"]),
         markdown("## What the survey says"),
@@ -130,7 +137,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record = {
         "chapter": NAME, "scale": "laptop", "seed": 0, "executed": "2026-11-23", "seconds": 1, "peak_memory_gb": 1,
         "data": [], "versions": {}, "hashes": {"code": records.code_hash(notebook), "pins": "", "library": {}},
-        "claims": [*CLAIMS[:2], CLAIMS[2] | {"spread": SPREAD}],
+        "claims": [*CLAIMS[:2], CLAIMS[2] | {"spread": SPREAD}, CLAIMS[3]],
     }  # fmt: skip
     add_chapter(root, NAME, notebook, record)
     done = subprocess.run([sys.executable, "-c", RENDER, str(root)], cwd=ROOT, capture_output=True, text=True)
@@ -213,6 +220,11 @@ def test_checks_alone_are_folded_under_their_count(visit: Page) -> None:
     assert cell.locator("summary").inner_text().strip() == "Checks: 2 claims, 1 comparison"
     expect(cell.locator("pre")).to_be_hidden()
     assert visit.locator("#cell-c7 summary").count() == 0
+
+
+def test_a_cell_folded_by_hand_says_that_it_checks_if_it_shows_nothing_else(visit: Page) -> None:
+    assert visit.locator("#cell-c11 summary").inner_text().strip() == "Checks: 1 claim"
+    assert "Checks" not in visit.locator("#cell-c12 summary").inner_text()
 
 
 def test_source_notes_are_folded(visit: Page) -> None:
