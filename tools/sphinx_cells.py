@@ -66,7 +66,7 @@ def shape_chapter(app: Sphinx, doctree: nodes.document) -> None:
             summary = _checks(notebook.cells[node["cell_index"]].source, n_lines)
             node["prompt_show"] = node["prompt_hide"] = summary
     _fold_code_of_first_picture(cells, notebook)
-    _fold_opening([node for node in cells if OPENING & set(node["classes"])])
+    _fold_opening(_opening(cells))
     _fold_notes(doctree)
 
 
@@ -118,6 +118,16 @@ def _fold_code_of_first_picture(cells: list[nodes.Element], notebook: NotebookNo
         if settings[0] < node["cell_index"] < sections[0] and not node.get("hide_mode"):
             node["hide_mode"] = "input"
             node["prompt_show"], node["prompt_hide"] = "Show the code", "Hide the code"
+
+
+def _opening(cells: list[nodes.Element]) -> list[nodes.Element]:
+    """Set-up, parameters and settings, and the folded cells that follow at once: what the first picture needs."""
+    opening: list[nodes.Element] = []
+    for node in cells:
+        follows = opening and node["cell_index"] == opening[-1]["cell_index"] + 1
+        if OPENING & set(node["classes"]) or (follows and "tag_hide-cell" in node["classes"]):
+            opening.append(node)
+    return opening
 
 
 def _fold_opening(cells: list[nodes.Element]) -> None:

@@ -82,6 +82,7 @@ def small_chapter() -> NotebookNode:
                 "display_data", data={"text/markdown": "| scale | steps |\n|---|---|\n| laptop | 10 |"}
             ),
         ),
+        code("loaded = load()", tags=["hide-cell"]),
         code("draw()", figure(), mystnb={"image": {"alt": "The loss falls from step to step."}}),
         markdown("## Where it comes from\n\nFrom a thought."),
         markdown("The thought came at night."),
@@ -168,7 +169,7 @@ def test_claimed_numbers_are_marked_and_no_others(page: Path) -> None:
 
 def test_a_number_of_another_page_leads_to_its_chapter(page: Path) -> None:
     index = soup(page.parents[2] / "book" / "index.html")
-    assert [tag["href"] for tag in index.select("a.claimed-number")] == [f"../notebooks/{NAME}.html#cell-c9"]
+    assert [tag["href"] for tag in index.select("a.claimed-number")] == [f"../notebooks/{NAME}.html#cell-c10"]
 
 
 def test_a_note_says_what_stands_behind_a_number(page: Path) -> None:
@@ -177,16 +178,16 @@ def test_a_note_says_what_stands_behind_a_number(page: Path) -> None:
         "Claim: test loss 1.612 nats, bounds 1.55 to 1.68 The cell that computed it",
         "Claim: loss at <another> seed 1.608 nats, bounds 1.5 to 1.7 The cell that computed it",
     ]
-    assert [link["href"] for link in both.select("a")] == ["#cell-c7", "#cell-c9"]
+    assert [link["href"] for link in both.select("a")] == ["#cell-c8", "#cell-c10"]
     assert "over 5 seeds 11.5 to 13.25" in share.get_text()
-    assert soup(page).select_one("#cell-c9.cell") is not None
+    assert soup(page).select_one("#cell-c10.cell") is not None
 
 
 def test_lines_of_claims_stay_in_the_notebook_alone(page: Path) -> None:
     assert "claim · " not in page.read_text(encoding="utf-8")
     shown = [tag.get_text() for tag in soup(page).select(".cell_output pre")]
     assert "step 1\nstep 2\n" in shown
-    assert soup(page).select_one("#cell-c9 .cell_output") is None  # it printed nothing else
+    assert soup(page).select_one("#cell-c10 .cell_output") is None  # it printed nothing else
     source = page.parents[1].parent / "_sources" / "notebooks" / f"{NAME}.ipynb"
     assert source.read_text(encoding="utf-8").count("claim · ") == len(CLAIMS)
 
@@ -197,7 +198,7 @@ def test_set_up_parameters_and_settings_are_one_folded_line(visit: Page) -> None
     assert box.bounding_box()["height"] < 60  # type: ignore[index]
     summary = box.locator("summary")
     assert summary.inner_text().strip() == "Set-up and settings"
-    assert box.locator(".cell").count() == 3
+    assert box.locator(".cell").count() == 4  # with the cell that loads what the first picture needs
     expect(box.locator("table")).to_be_hidden()
     summary.focus()
     visit.keyboard.press("Enter")
@@ -206,25 +207,25 @@ def test_set_up_parameters_and_settings_are_one_folded_line(visit: Page) -> None
 
 
 def test_the_first_picture_is_shown_and_its_code_opens(visit: Page) -> None:
-    cell = visit.locator("#cell-c4")
+    cell = visit.locator("#cell-c5")
     expect(cell.locator("img")).to_be_visible()
     expect(cell.locator("pre")).to_be_hidden()
     assert cell.locator("summary").inner_text().strip() == "Show the code"
     cell.locator("summary").click()
     expect(cell.locator("pre")).to_be_visible()
-    assert visit.locator("#cell-c7 summary").count() == 0  # code after the first section stays open
+    assert visit.locator("#cell-c8 summary").count() == 0  # code after the first section stays open
 
 
 def test_checks_alone_are_folded_under_their_count(visit: Page) -> None:
-    cell = visit.locator("#cell-c9")
+    cell = visit.locator("#cell-c10")
     assert cell.locator("summary").inner_text().strip() == "Checks: 2 claims, 1 comparison"
     expect(cell.locator("pre")).to_be_hidden()
-    assert visit.locator("#cell-c7 summary").count() == 0
+    assert visit.locator("#cell-c8 summary").count() == 0
 
 
 def test_a_cell_folded_by_hand_says_that_it_checks_if_it_shows_nothing_else(visit: Page) -> None:
-    assert visit.locator("#cell-c11 summary").inner_text().strip() == "Checks: 1 claim"
-    assert "Checks" not in visit.locator("#cell-c12 summary").inner_text()
+    assert visit.locator("#cell-c12 summary").inner_text().strip() == "Checks: 1 claim"
+    assert "Checks" not in visit.locator("#cell-c13 summary").inner_text()
 
 
 def test_source_notes_are_folded(visit: Page) -> None:
@@ -261,8 +262,8 @@ def test_keyboard_shows_a_note_reaches_its_links_and_closes_it(visit: Page) -> N
 def test_enter_leads_to_the_cell_and_opens_it(visit: Page) -> None:
     visit.locator(".claimed-number").nth(1).focus()
     visit.keyboard.press("Enter")
-    expect(visit.locator("#cell-c9 pre").first).to_be_visible()
-    assert visit.url.endswith("#cell-c9")
+    expect(visit.locator("#cell-c10 pre").first).to_be_visible()
+    assert visit.url.endswith("#cell-c10")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -300,7 +301,7 @@ def test_a_tap_shows_a_note_and_the_next_one_leads_on(page: Path, browser: Brows
         assert box["x"] + box["width"] <= checks.PHONE["width"]
         assert "#cell" not in visit.url
     visit.locator(".claim-note:visible a").first.tap()
-    assert "#cell-c7" in visit.url
+    assert "#cell-c8" in visit.url
     context.close()
 
 
