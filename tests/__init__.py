@@ -1,0 +1,1 @@
+"""The tests; a package, so that another distribution's top-level `tests` cannot stand in for it."""
