@@ -11,11 +11,13 @@ Transformer trains twice as long. A fifth of the films is new: known by title an
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import numpy as np
 import recommendation_study as base
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import largemodels as lm
@@ -29,6 +31,8 @@ COMPARED = ("popular", "ease", "recent", "counted", "sasrec")
 CUT = 0.8  # of all ratings come before the moment
 PENALTIES = tuple(10.0**it for it in range(-2, 5))  # of the map from contents to vectors
 NEW = 0.2  # share of the films
+# Release years are told in steps that end here: long ones first, single years at the end.
+YEARS = (1940, 1950, 1960, 1970, 1980, 1985, *range(1990, 1999))
 
 
 def settings(method: str) -> tuple[float, float]:
@@ -45,15 +49,13 @@ def mixed(history: Tensor, person: int, seed: int) -> Tensor:
     ]
 
 
-def shuffled(method: str, draw: int) -> dict[str, Any]:
+def shuffled(method: str, draw: int, **training: Any) -> dict[str, Any]:
     """The last film, from all before it in random order, in training too."""
     whole = base.histories(draw)
     known = [mixed(it[:-1], person, draw) for person, it in enumerate(whole)]
     right = torch.stack([it[-1] for it in whole])
-    found = places(
-        base.scores(method, *settings(method), known, known, seed=draw), right, known
-    )
-    return {"check": "shuffled", **base.told(found)}
+    scored = base.scores(method, *settings(method), known, known, seed=draw, **training)
+    return {"check": "shuffled", **base.told(places(scored, right, known))}
 
 
 def breaks() -> dict[int, int]:
@@ -87,7 +89,7 @@ def returned(method: str, draw: int) -> dict[str, Any]:
     }
 
 
-def cut(method: str) -> dict[str, Any]:
+def cut(method: str, **training: Any) -> dict[str, Any]:
     """The first film after one moment, the same for all, of people who had rated five before it."""
     whole, moment = base.histories(0), torch.cat(base.data().times).double().quantile(CUT)
     before = [int((times < moment).sum()) for times in base.data().times]
@@ -97,7 +99,7 @@ def cut(method: str) -> dict[str, Any]:
         if 5 <= n < len(it):
             asked.append(it[:n])
             right.append(it[n])
-    scores = base.scores(method, *settings(method), known, asked)
+    scores = base.scores(method, *settings(method), known, asked, **training)
     return {"check": "one moment", **base.told(places(scores, torch.stack(right), asked))}
 
 
@@ -119,13 +121,24 @@ def longer(draw: int) -> dict[str, Any]:
 
 @functools.cache
 def contents(kind: str) -> Tensor:
-    """What is known of films without ratings: genres, titles' vectors or both, (films, width)."""
+    """What is known of films without ratings, (films, width); several kinds are joined by "+".
+
+    Titles end with the year of release; words are titles without it.
+    """
     if kind == "both":
-        return torch.cat([contents("genres"), contents("titles")], dim=1)
+        return contents("genres+titles")
+    if "+" in kind:
+        return torch.cat([contents(it) for it in kind.split("+")], dim=1)
     if kind == "genres":
         genres = base.data().genres.double()
         return genres / genres.norm(dim=1, keepdim=True).clamp(min=1)
     names = [base.data().readable(it) for it in range(len(base.data().titles))]
+    parted = [re.fullmatch(r"(.+?)(?: \((\d{4})(?:/I)?\))?", it) for it in names]
+    if kind == "year":
+        bins = [np.digitize(int(it[2]), YEARS) if it and it[2] else -1 for it in parted]
+        return F.one_hot(torch.tensor(bins) + 1)[:, 1:].double()  # none without a year
+    if kind == "words":
+        names = [it[1] if it else name for it, name in zip(parted, names, strict=True)]
     return lm.load_minilm().embed(names).double()
 
 

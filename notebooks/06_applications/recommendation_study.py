@@ -6,7 +6,8 @@ One thread, about six minutes. Of each person's films the last is the test, the 
 chooses settings. Each method has nine trials (the most popular films have no setting), around the
 best of a first, wider search; the best by NDCG at 10 may not lie at an edge of its grid, other
 than a dropout of 0. The comparison is repeated in three draws: films of one second come in
-another random order, and the Transformer begins with other weights.
+another random order, and the Transformer begins with other weights. The third study goes on with
+the Transformer's training.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from largemodels.models.ease import ease
 from largemodels.models.factors import factorise, solved
 from largemodels.objectives.ranking import ndcg, places, recall
 
-STEPS, BATCH, RATE = 800, 32, 5e-3  # of the Transformer's training
+STEPS, BATCH, RATE, WIDTH = 800, 32, 5e-3, 64  # of the Transformer and its training
 DRAWS = 3
 # Of each method: what its two settings are, and the values that were tried.
 GRIDS: dict[str, dict[str, Sequence[float]]] = {
@@ -66,23 +67,37 @@ def histories(draw: int) -> Histories:
 
 
 def sasrec(
-    known: Histories, context: int, dropout: float, seed: int, steps: int = STEPS
+    known: Histories,
+    context: int,
+    dropout: float,
+    seed: int,
+    steps: int = STEPS,
+    rate: float = RATE,
+    width: int = WIDTH,
+    by_length: bool = False,
 ) -> Any:
     """A SASRec trained on histories."""
     torch.manual_seed(seed)
     sizes = lm.SASRecConfig(
-        len(data().titles), int(context), d_model=64, activation="gelu", dropout=dropout
+        len(data().titles), int(context), width, activation="gelu", dropout=dropout
     )
     model = lm.SASRec(sizes)
     config = lm.TrainingConfig(
         steps,
-        RATE,
+        rate,
         warmup_steps=min(20, steps),
         weight_decay=0.0,
         betas=(0.9, 0.98),
         evaluate_every=steps,
     )
-    batches = stretches(known, int(context) + 1, BATCH, padding=model.padding, seed=seed)
+    batches = stretches(
+        known,
+        int(context) + 1,
+        BATCH,
+        padding=model.padding,
+        by_length=by_length,
+        seed=seed,
+    )
     lm.train(model, batches, config)
     return model.eval()
 
@@ -95,8 +110,12 @@ def scores(
     known: Histories,
     asked: Histories,
     seed: int = 0,
+    **training: Any,
 ) -> Tensor:
-    """What a method that learns from some histories says for others, (people, films)."""
+    """What a method that learns from some histories says for others, (people, films).
+
+    Settings of training replace those of the Transformer.
+    """
     n_films = len(data().titles)
     seen = marked(known, n_films)
     if method == "popular":
@@ -111,7 +130,9 @@ def scores(
         config = lm.TransitionsConfig(n_films, window=20, decay=first, power=second)
         return lm.Transitions(config, known).scores(asked)
     with torch.enable_grad():
-        model = sasrec(known, int(first), second, seed)
+        model = sasrec(
+            known, **{"context": int(first), "dropout": second, "seed": seed, **training}
+        )
     return torch.cat(
         [model(model.padded(asked[it : it + 64]))[:, -1] for it in range(0, len(asked), 64)]
     )
@@ -127,20 +148,25 @@ def told(found: Tensor) -> dict[str, Any]:
     }
 
 
-def validated(method: str, first: float, second: float) -> dict[str, Any]:
+def validated(
+    method: str, first: float, second: float, seed: int = 0, **training: Any
+) -> dict[str, Any]:
     """A trial: the film before the last, from those before it."""
     known = [it[:-2] for it in histories(0)]
     right = torch.stack([it[-2] for it in histories(0)])
-    row = told(places(scores(method, first, second, known, known), right, known))
+    scored = scores(method, first, second, known, known, seed, **training)
+    row = told(places(scored, right, known))
     return {"part": "validation", "ndcg": row["ndcg"], "recall": row["recall"]}
 
 
-def tested(method: str, first: float, second: float, draw: int) -> dict[str, Any]:
+def tested(
+    method: str, first: float, second: float, draw: int, **training: Any
+) -> dict[str, Any]:
     """The last film, from all before it."""
     known = [it[:-1] for it in histories(draw)]
     right = torch.stack([it[-1] for it in histories(draw)])
-    found = places(scores(method, first, second, known, known, seed=draw), right, known)
-    return {"part": "test", **told(found)}
+    scored = scores(method, first, second, known, known, seed=draw, **training)
+    return {"part": "test", **told(places(scored, right, known))}
 
 
 def chosen(study: Study, method: str) -> tuple[float, float]:

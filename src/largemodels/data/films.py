@@ -108,15 +108,24 @@ def marked(histories: Sequence[Tensor], n_films: int, decay: float = 1.0) -> Ten
 
 
 def stretches(
-    histories: Sequence[Tensor], length: int, batch_size: int, *, padding: int, seed: int = 0, start: int = 0
+    histories: Sequence[Tensor],
+    length: int,
+    batch_size: int,
+    *,
+    padding: int,
+    by_length: bool = False,
+    seed: int = 0,
+    start: int = 0,
 ) -> Iterator[Tensor]:
-    """Batches of histories, endlessly: each person once in random order, then all again.
+    """Batches of histories, endlessly: each person once in random order, then all again, or drawn by length.
 
     Args:
         histories: of each person, the earliest first; those of fewer than two films are left out.
         length: of a history that is longer, a stretch of this length is drawn, anew each time.
         batch_size: histories a batch; the last batch of a pass goes on with the next pass.
         padding: stands to the left of a history that is shorter.
+        by_length: draw each person in proportion to the steps from one film to the next in their history, instead of
+            all people equally often.
         seed: of the order and of the stretches.
         start: number of the first batch, to resume.
 
@@ -129,15 +138,17 @@ def stretches(
     usable = [history for history in histories if len(history) > 1]
     if not usable:
         raise ValueError("No history has two films: there is nothing to predict.")
+    steps = np.array([len(history) - 1 for history in usable])
     number, order, current = start, np.empty(0, int), -1
     while True:
         draw = np.random.default_rng([seed, 1, number])
         rows = torch.full((batch_size, length), padding)
+        drawn = draw.choice(len(usable), batch_size, p=steps / steps.sum()) if by_length else []
         for row in range(batch_size):
             turn, place = divmod(number * batch_size + row, len(usable))
             if turn != current:
                 order, current = np.random.default_rng([seed, 0, turn]).permutation(len(usable)), turn
-            history = usable[order[place]]
+            history = usable[drawn[row] if by_length else order[place]]
             end = int(draw.integers(min(length, len(history)), len(history) + 1))
             taken = history[max(0, end - length) : end]
             rows[row, length - len(taken) :] = taken

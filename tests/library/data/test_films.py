@@ -72,6 +72,16 @@ def test_each_person_comes_once_a_pass_padded_on_the_left() -> None:
         assert (long.diff() == 1).all() and len(long) == 5
 
 
+def test_people_can_be_drawn_by_the_steps_in_their_histories() -> None:
+    batches = stretches(HISTORIES, 5, 8, padding=99, by_length=True, seed=1)
+    ends = torch.cat([batch[:, -1] for batch in islice(batches, 150)]) // 10  # 9, 1 and 2 steps of 12
+    shares = [(ends == it).double().mean().item() for it in (0, 2, 4)]
+    assert shares == pytest.approx([9 / 12, 1 / 12, 2 / 12], abs=0.05)
+    third = next(islice(stretches(HISTORIES, 5, 8, padding=99, by_length=True, seed=1), 3, None))
+    again = next(stretches(HISTORIES, 5, 8, padding=99, by_length=True, seed=1, start=3))
+    assert torch.equal(again, third)
+
+
 def test_every_stretch_is_drawn_and_batches_can_be_resumed() -> None:
     batches = list(islice(stretches(HISTORIES, 5, 2, padding=99, seed=2), 120))
     ends = {row[-1].item() for batch in batches for row in batch if row[-1] < 10}
