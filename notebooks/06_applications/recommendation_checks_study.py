@@ -133,7 +133,7 @@ def contents(kind: str) -> Tensor:
         genres = base.data().genres.double()
         return genres / genres.norm(dim=1, keepdim=True).clamp(min=1)
     names = [base.data().readable(it) for it in range(len(base.data().titles))]
-    parted = [re.fullmatch(r"(.+?)(?: \((\d{4})(?:/I)?\))?", it) for it in names]
+    parted = [re.fullmatch(r"(.+?)(?: \((\d{4})\)(?: \(V\))?)?", it) for it in names]
     if kind == "year":
         bins = [np.digitize(int(it[2]), YEARS) if it and it[2] else -1 for it in parted]
         return F.one_hot(torch.tensor(bins) + 1)[:, 1:].double()  # none without a year

@@ -5,14 +5,15 @@
 One thread, about eight minutes, after the other two. The Transformer gets further trials, two
 starts each: whether people are drawn by the length of their histories, learning rate, width, films
 read, dropout and steps, one after the other, each going on from the best so far; the best has a
-worse neighbour on either side, other than a dropout of 0. What was chosen repeats the comparison
-and the checks. People who came back after a break are asked for the next three films. New films
-are described with their year of release, and by titles without it.
+worse neighbour on either side, other than a dropout of 0. What was chosen repeats the comparison,
+with people drawn either way, and the checks. People who came back after a break are asked for the
+next three films. New films are described with their year of release, and by titles without it.
 """
 
 from __future__ import annotations
 
 import functools
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -124,9 +125,12 @@ if __name__ == "__main__":
     study = Study("06_applications/recommendation_training")
     best = chosen(study)
     context, dropout = best.pop("context"), best.pop("dropout")
-    for draw in range(base.DRAWS):
+    for draw, by_length in product(
+        range(base.DRAWS), (best["by_length"], not best["by_length"])
+    ):
+        its = {**best, "by_length": by_length}
         study.row(
-            base.tested, method="sasrec", first=context, second=dropout, draw=draw, **best
+            base.tested, method="sasrec", first=context, second=dropout, draw=draw, **its
         )
     best |= {"context": context, "dropout": dropout}
     for draw in range(base.DRAWS):
