@@ -20,6 +20,7 @@ from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
 from .data.faces import orl_faces as orl_faces
 from .data.faces import portrait as portrait
+from .data.films import films as films
 from .data.news import news as news
 from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
@@ -83,6 +84,8 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.sasrec import SASRec as SASRec
+from .models.sasrec import SASRecConfig as SASRecConfig
 from .models.seq2seq import Seq2Seq as Seq2Seq
 from .models.seq2seq import Seq2SeqConfig as Seq2SeqConfig
 from .models.speech_translator import SpeechTranslator as SpeechTranslator
@@ -91,6 +94,8 @@ from .models.tracker import Tracker as Tracker
 from .models.tracker import TrackerConfig as TrackerConfig
 from .models.transformer import Transformer as Transformer
 from .models.transformer import TransformerConfig as TransformerConfig
+from .models.transitions import Transitions as Transitions
+from .models.transitions import TransitionsConfig as TransitionsConfig
 from .models.unet import UNet as UNet
 from .models.unet import UNetConfig as UNetConfig
 from .models.vit import ViT as ViT

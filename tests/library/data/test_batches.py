@@ -26,6 +26,9 @@ EXAMPLES: dict[str, Callable[..., Iterator[Any]]] = {
     "batches.shuffled": lambda f, **more: f(ROWS, ROWS + 100, batch_size=4, seed=7, **more),
     "chains.chain_batches": lambda f, **more: f(5, 6, 0.3, batch_size=4, seed=7, **more),
     "copying.copy_batches": lambda f, **more: f(5, 2, 3, batch_size=4, seed=7, **more),
+    "films.stretches": lambda f, **more: f(
+        [ROWS, ROWS[:3], ROWS[4:]], 4, 2, padding=99, by_length=True, seed=7, **more
+    ),
     "sounds.windows": lambda f, **more: f([it.sound for it in SAID], 2, 50, seed=7, **more),
     "speech.speech_batches": lambda f, **more: f(SAID, seed=7, n_frames=150, **more),
 }
