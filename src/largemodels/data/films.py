@@ -143,12 +143,14 @@ def stretches(
     while True:
         draw = np.random.default_rng([seed, 1, number])
         rows = torch.full((batch_size, length), padding)
-        drawn = draw.choice(len(usable), batch_size, p=steps / steps.sum()) if by_length else []
+        by_steps: np.ndarray = (
+            draw.choice(len(usable), batch_size, p=steps / steps.sum()) if by_length else order
+        )
         for row in range(batch_size):
             turn, place = divmod(number * batch_size + row, len(usable))
             if turn != current:
                 order, current = np.random.default_rng([seed, 0, turn]).permutation(len(usable)), turn
-            history = usable[drawn[row] if by_length else order[place]]
+            history = usable[by_steps[row] if by_length else order[place]]
             end = int(draw.integers(min(length, len(history)), len(history) + 1))
             taken = history[max(0, end - length) : end]
             rows[row, length - len(taken) :] = taken
