@@ -59,19 +59,26 @@ def labelled(first: int, policy: Policy | None, noise: float = 0.0, n: int = BAT
     Episodes are whole; where crashes end some early, there are more of them.
     """
     parts: list[States] = []
+    length = SECONDS  # of an episode, so far
     while (have := sum(len(it[0]) for it in parts)) < n:
-        many = -(-(n - have) // SECONDS)
+        many = max(4, int(np.ceil((n - have) / length)))
         its, draw = worlds(first, many), np.random.default_rng(first)
         met: list[list[States]] = [[] for _ in range(many)]
         for _ in range(SECONDS):
-            (cars, there), best = its.observe(), plan(its)
-            for it in np.flatnonzero(~its.crashed):
+            alive = np.flatnonzero(~its.crashed)
+            if not len(alive):
+                break
+            cars, there = its.observe()
+            best = np.ones(many, int)
+            best[alive] = plan(its.part(alive))
+            for it in alive:
                 met[it].append((cars[it : it + 1], there[it : it + 1], best[it : it + 1]))
             action = best if policy is None else policy(cars, there)
             random = draw.random(many) < noise
             its.step(np.where(random, draw.integers(5, size=many), action))
         parts += [joined(states) for states in met]
         first += many
+        length = sum(len(it[0]) for it in parts) / len(parts)
     return joined(parts, n)
 
 
@@ -87,16 +94,37 @@ def demonstrations(draw: int, rounds: int, noise: float = 0.0) -> States:
     return joined([labelled(10_000 * draw + 1_000 * it, None, noise) for it in range(rounds)])
 
 
+def by_hand(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Distance and relative speed of the next car ahead and behind on the driver's lane and on both beside it.
+
+    Computed from what the Transformer sees, ``(batch, 14)``; where there is no car, 4 and 0 (100 m and no difference).
+    The last two say whether there is a lane to the left and to the right.
+    """
+    own = cars[:, 0, 1].round()
+    across, along, speed = cars[:, 1:, 1] + cars[:, :1, 1], cars[:, 1:, 0], cars[:, 1:, 2]
+    found = []
+    for side in (-1, 0, 1):
+        lane = there[:, 1:] & (np.abs(across - (own + side)[:, None]) <= 0.75)
+        for sign in (1, -1):
+            far = np.where(lane & (sign * along >= 0), np.abs(along), 4.0)
+            nearest = far.argmin(axis=1)[:, None]
+            far = np.take_along_axis(far, nearest, 1)[:, 0]
+            its = np.take_along_axis(speed, nearest, 1)[:, 0]
+            found += [far, np.where(far < 4, its, 0.0)]
+    return np.stack([*found, own > -1, own < 1], axis=1)
+
+
 def flat(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """The same numbers in a row, the nearest car first, ``(batch, 77)``."""
-    return np.concatenate([cars.reshape(len(cars), -1), there], axis=1).astype(np.float32)
+    """Distances by hand and the same numbers in a row, the nearest car first, ``(batch, 91)``."""
+    its = by_hand(cars, there), cars.reshape(len(cars), -1), there
+    return np.concatenate(its, axis=1).astype(np.float32)
 
 
 def made(learner: str) -> torch.nn.Module:
     """A network before training."""
     if learner == "Transformer":
         return lm.Driver(lm.DriverConfig(d_model=32, n_layer=2, n_head=4))
-    return lm.MLP(lm.MLPConfig(77, (128, 128), 5, activation="relu"))
+    return lm.MLP(lm.MLPConfig(91, (128, 128), 5, activation="relu"))
 
 
 def given(model: torch.nn.Module, cars: np.ndarray, there: np.ndarray) -> tuple[torch.Tensor, ...]:

@@ -90,6 +90,14 @@ class Traffic:
                 setattr(its, name, np.repeat(value, times, axis=0))
         return its
 
+    def part(self, which: np.ndarray) -> Traffic:
+        """Some of the worlds, a copy; a mask or indices ``(worlds,)``."""
+        its = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(its, name, value[which].copy())
+        return its
+
     def step(self, actions: np.ndarray | None) -> None:
         """One second.
 
@@ -242,7 +250,7 @@ class Traffic:
             n_seen: how many other cars at most, the nearest along the road first.
 
         Returns:
-            ``(worlds, 1 + n_seen, 6)``, about one in size: place along and across the road, speed along and across,
+            ``(worlds, 1 + n_seen, 6)``, in units of 25 m, a lane and 5 m/s: place along and across the road, speed along and across,
             wanted speed and lane. Of other cars place and speed are relative to the driver's, and what they want is
             zero; the driver's own place along the road is zero, too. And which rows hold a car, ``(worlds, 1 + n_seen)``.
         """
@@ -251,7 +259,7 @@ class Traffic:
         near = np.argsort(np.abs(away), axis=1, kind="stable")
         near = np.concatenate([np.zeros((len(self), 1), int), near[near != 0].reshape(len(self), -1)], axis=1)
         near = near[:, : 1 + n_seen]
-        its = np.stack([away / SEEN, (self.y - self.y[:, :1]) / LANE, (vx - vx[:, :1]) / 5, vy / 5], axis=2)
+        its = np.stack([away / 25, (self.y - self.y[:, :1]) / LANE, (vx - vx[:, :1]) / 5, vy / 5], axis=2)
         its = np.take_along_axis(its, near[:, :, None], axis=1)
         seen = np.concatenate([its, np.zeros((*its.shape[:2], 2))], axis=2)
         middle = (self.config.lanes - 1) / 2
