@@ -33,7 +33,9 @@ class TrafficConfig:
     n_cars: int = 15  # besides the driven one
     lanes: int = 3
     density: float = 1.5  # of cars along the road, relative to highway-env's
-    gap: float = 1.5  # s, the time gap that the rule wants to the car in front, for car 0 only; the others keep 1.5
+    gap: float = (
+        1.5  # s, the time gap that the rule wants to the car in front, for car 0 only; the others keep 1.5
+    )
 
     def __post_init__(self) -> None:
         if self.n_cars < 1 or self.lanes < 1:
@@ -198,7 +200,9 @@ class Traffic:
             lane, speed = self.target[rows, car, None], self.speed[rows, car, None]
             away = self.x[rows] - self.x[rows, car, None]
             closing = speed - self.speed[rows] * np.cos(self.heading[rows] - self.heading[rows, car, None])
-            desired = 10.0 + speed * (self.config.gap if car == 0 else 1.5) + speed * closing / (2 * np.sqrt(15.0))
+            desired = (
+                10.0 + speed * (self.config.gap if car == 0 else 1.5) + speed * closing / (2 * np.sqrt(15.0))
+            )
             rival = (self.lane[rows] != lane) & (self.target[rows] == lane) & (away > 0) & (away < desired)
             back = rows[rival.any(axis=1)]
             self.target[back, car] = self.lane[back, car]
@@ -223,15 +227,16 @@ class Traffic:
         rows, others = np.nonzero(near & ~self.crashed[:, None])
         others = others + 1
         apart = np.zeros((2, len(rows)), bool)  # now, and within a step
-        between = np.stack([self.x, self.y], axis=2)[rows, others] - np.stack([self.x, self.y], axis=2)[rows, 0]
+        between = (
+            np.stack([self.x, self.y], axis=2)[rows, others] - np.stack([self.x, self.y], axis=2)[rows, 0]
+        )
         axes = np.stack([np.cos(self.heading), np.sin(self.heading)], axis=2)
         ahead = axes[rows, 0], axes[rows, others]
-        closing = STEP * (
-            self.speed[rows, 0, None] * ahead[0] - self.speed[rows, others, None] * ahead[1]
-        )
+        closing = STEP * (self.speed[rows, 0, None] * ahead[0] - self.speed[rows, others, None] * ahead[1])
         for axis in (ahead[0], ahead[0][:, ::-1] * [-1, 1], ahead[1], ahead[1][:, ::-1] * [-1, 1]):
             reach = sum(
-                LENGTH / 2 * np.abs((axis * it).sum(1)) + WIDTH / 2 * np.abs((axis * it[:, ::-1] * [-1, 1]).sum(1))
+                LENGTH / 2 * np.abs((axis * it).sum(1))
+                + WIDTH / 2 * np.abs((axis * it[:, ::-1] * [-1, 1]).sum(1))
                 for it in ahead
             )
             gap, motion = (axis * between).sum(1), (axis * closing).sum(1)
@@ -250,9 +255,10 @@ class Traffic:
             n_seen: how many other cars at most, the nearest along the road first.
 
         Returns:
-            ``(worlds, 1 + n_seen, 6)``, in units of 25 m, a lane and 5 m/s: place along and across the road, speed along and across,
-            wanted speed and lane. Of other cars place and speed are relative to the driver's, and what they want is
-            zero; the driver's own place along the road is zero, too. And which rows hold a car, ``(worlds, 1 + n_seen)``.
+            ``(worlds, 1 + n_seen, 6)``, in units of 25 m, a lane and 5 m/s: place along and across the road, speed
+            along and across, wanted speed and lane. Of other cars place and speed are relative to the driver's, and
+            what they want is zero; the driver's own place along the road is zero, too. And which rows hold a car,
+            ``(worlds, 1 + n_seen)``.
         """
         vx, vy = self.speed * np.cos(self.heading), self.speed * np.sin(self.heading)
         away = self.x - self.x[:, :1]

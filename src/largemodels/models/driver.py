@@ -1,8 +1,8 @@
 """A driver that attends to the cars around it: a Transformer over a set, read at the driver's own row.
 
 Leurent and Mercat, 2019, "Social attention for autonomous decision-making in dense traffic"
-(https://arxiv.org/abs/1911.12250). What differs: the blocks are those of a standard Transformer, in which the other cars
-attend, too, instead of one layer of attention from the driver alone; it chooses the action of an expert instead of
+(https://arxiv.org/abs/1911.12250). What differs: the blocks are those of a standard Transformer, in which the other
+cars attend, too, instead of one layer of attention from the driver alone; it chooses the action of an expert instead of
 estimating returns. There are no positions, so the order of the other cars does not matter.
 """
 
