@@ -1,12 +1,12 @@
-"""Study of the chapter "Driving by imitation": three ways to show learners as many states.
+"""Study of the chapter "Driving by imitation": two teachers, two ways to show as many states.
 
     make study NAME=06_applications/driving
 
-One thread, about six minutes. All states are generated. An expert that runs the world ahead labels
-3,200 of them: those it meets itself ("shown"), those it meets while random actions disturb it
-("disturbed", the idea of DART), or, after the first 800, those that the learner meets ("own",
-DAgger in four rounds). Learning rates are chosen for each learner by the loss on 800 other states
-of the expert's, with the data "shown" of a draw of its own, the gap of the rule by points on
+One thread, about three minutes. All states are generated. An expert that runs the world ahead, a
+careful one that keeps clear of other cars or a daring one that does not, labels 2,400 states: those
+it meets itself ("shown") or, after the first 800, those that the learner meets ("own", DAgger in
+three rounds). Learning rates are chosen for each learner by the loss on 800 other states of the
+careful expert's, with the data "shown" of a draw of its own, the gap of the rule by points on
 validation worlds. Worlds of the test serve for nothing else.
 """
 
@@ -28,7 +28,7 @@ from largemodels.data.traffic import Traffic, TrafficConfig, plan
 
 SECONDS = 40  # of an episode
 BATCH = 800  # labels of a round: 20 episodes without a crash
-ROUNDS = 4
+ROUNDS = 3
 TUNING, VALIDATION, TEST = (
     70,
     800_000,
@@ -41,14 +41,13 @@ RATES = {
     "MLP": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "trees": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
 }
-SIZES = {
+SIZES = {"Transformer": 400, "MLP": 400, "trees": 60}  # steps of 64 states, or trees a class
     "Transformer": 600,
     "MLP": 600,
     "trees": 60,
 }  # steps of 64 states, or trees a class
-NOISE = (0.1, 0.3)  # shares of disturbed actions
 GAPS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # s, that the rule wants to the car ahead
-DRAWS = 3
+DRAWS = {1.0: 2, 0.0: 1}  # of the careful and of the daring expert, by what nearness costs
 
 States = tuple[
     np.ndarray, np.ndarray, np.ndarray
@@ -80,7 +79,7 @@ def labelled(
                 break
             cars, there = its.observe()
             best = np.ones(many, int)
-            best[alive] = plan(its.part(alive))
+            best[alive] = plan(its.part(alive), near=near)
             for it in alive:
                 met[it].append((cars[it : it + 1], there[it : it + 1], best[it : it + 1]))
             action = best if policy is None else policy(cars, there)
@@ -99,10 +98,10 @@ def joined(parts: list[States], n: int | None = None) -> States:
 
 
 @cache
-def demonstrations(draw: int, rounds: int, noise: float = 0.0) -> States:
+def demonstrations(draw: int, rounds: int, near: float = 1.0, noise: float = 0.0) -> States:
     """States that the expert drives through, the first rounds of a draw."""
     return joined(
-        [labelled(10_000 * draw + 1_000 * it, None, noise) for it in range(rounds)]
+        [labelled(10_000 * draw + 1_000 * it, None, near, noise) for it in range(rounds)]
     )
 
 
@@ -192,17 +191,18 @@ def policy(model: Any) -> Policy:
     return lambda cars, there: chances(model, cars, there).argmax(axis=1)
 
 
-def learned(learner: str, how: str, draw: int, rate: float, noise: float = 0.0) -> Any:
-    """A driver: after 3,200 labels of the expert's, shown in one of the ways."""
-    rounds, size = ROUNDS, SIZES[learner]
-    if how == "own":
-        states = demonstrations(draw, 1)
-        for it in range(1, rounds):
-            driver = policy(fitted(learner, states, rate, size, draw))
-            first = 10_000 * draw + 5_000 + 1_000 * it
-            states = joined([states, labelled(first, driver)])
-    else:
-        states = demonstrations(draw, rounds, noise if how == "disturbed" else 0.0)
+def learned(
+    learner: str, how: str, draw: int, rate: float, near: float = 1.0, noise: float = 0.0
+) -> Any:
+    """A driver: after 2,400 labels of the expert's, shown in one of the ways."""
+    size = SIZES[learner]
+    if how != "own":
+        return fitted(learner, demonstrations(draw, ROUNDS, near, noise), rate, size, draw)
+    states = demonstrations(draw, 1, near)
+    for it in range(1, ROUNDS):
+        driver = policy(fitted(learner, states, rate, size, draw))
+        first = 10_000 * draw + 5_000 + 1_000 * it
+        states = joined([states, labelled(first, driver, near)])
     return fitted(learner, states, rate, size, draw)
 
 
@@ -230,12 +230,12 @@ def seen(its: Traffic, model: Any) -> np.ndarray:
     return policy(model)(*its.observe())
 
 
-def guessing(its: Traffic) -> np.ndarray:
+def guessing(its: Traffic, near: float) -> np.ndarray:
     """The expert without what no camera sees: each car wants the speed and the lane that it has."""
     guess = its.repeated(1)
     guess.wanted[:, 1:], guess.target[:, 1:] = guess.speed[:, 1:], guess.lane[:, 1:]
     guess.delta[:], guess.timer[:] = 4.0, 0.0
-    return plan(guess)
+    return plan(guess, near=near)
 
 
 def headway(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -246,31 +246,28 @@ def headway(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
 
 
 @cache
-def unseen() -> States:
-    """States of the expert's that nobody learns from."""
-    return labelled(VALIDATION, None)
+def unseen(near: float) -> States:
+    """States of an expert's that nobody learns from."""
+    return labelled(VALIDATION, None, near)
 
 
 def tried(learner: str, rate: float) -> dict[str, Any]:
-    """A learning rate, by the loss on states of the expert's that nobody learns from."""
+    """A learning rate, by the loss on states of the careful expert's."""
     model = learned(learner, "shown", TUNING, rate)
-    cars, there, actions = unseen()
+    cars, there, actions = unseen(1.0)
     found = chances(model, cars, there)[np.arange(len(actions)), actions]
     return {"loss": float(-np.log(np.maximum(found, 1e-9)).mean())}
 
 
-def drives(learner: str, how: str, noise: float, draw: int, rate: float) -> dict[str, Any]:
+def drives(
+    near: float, learner: str, how: str, draw: int, rate: float, noise: float = 0.0
+) -> dict[str, Any]:
     """A learner on the test worlds, and how often it disagrees with the expert, here and there."""
-    model = learned(learner, how, draw, rate, noise)
-    if draw == 0 and learner == "Transformer" and how != "disturbed":
-        study.keep(how, model)
-    if draw == 0 and learner == "trees" and how == "shown":
-        cars, there, actions = (torch.from_numpy(it) for it in demonstrations(0, ROUNDS))
-        study.keep(
-            "states", {"cars": cars, "there": there, "actions": actions.to(torch.uint8)}
-        )
-    cars, there, actions = unseen()
-    met = labelled(VALIDATION + 50_000, policy(model), n=400)
+    model = learned(learner, how, draw, rate, near, noise)
+    if (draw, learner, noise) == (0, "Transformer", 0.0):
+        study.keep(f"{how}_{'careful' if near else 'daring'}", model)
+    cars, there, actions = unseen(near)
+    met = labelled(VALIDATION + 50_000, policy(model), near, n=400)
     return {
         "wrong_shown": float((policy(model)(cars, there) != actions).mean()),
         "wrong_own": float((policy(model)(*met[:2]) != met[2]).mean()),
@@ -286,9 +283,11 @@ def rule(gap: float, first: int, n: int) -> dict[str, Any]:
     return driven(its, lambda _: None)
 
 
-def planned(knows: bool, n: int) -> dict[str, Any]:
-    """The expert on test worlds, with or without knowing what the others want."""
-    return driven(worlds(TEST, n), plan if knows else guessing)
+def planned(near: float, knows: bool, n: int) -> dict[str, Any]:
+    """An expert on test worlds, with or without knowing what the others want."""
+    return driven(
+        worlds(TEST, n), lambda its: plan(its, near=near) if knows else guessing(its, near)
+    )
 
 
 if __name__ == "__main__":
@@ -308,18 +307,14 @@ if __name__ == "__main__":
     best = {}
     for learner, ladder in RATES.items():
         first = (0.03, 0.1, 0.3) if learner == "trees" else (1e-3, 3e-3, 1e-2)
-        best[learner] = lm.studies.best_inside(
-            ladder, first, lambda it, who=learner: loss(who, it)
-        )
-    ways = [("shown", 0.0), ("own", 0.0), *(("disturbed", it) for it in NOISE)]
-    for draw in range(DRAWS):
-        for how, noise in ways:
-            for learner, rate in best.items():
-                if learner == "MLP" and how != "shown":
-                    continue
-                study.row(
-                    drives, learner=learner, how=how, noise=noise, draw=draw, rate=rate
-                )
-    for knows in (True, False):
-        study.row(planned, knows=knows, n=N_TEST // 2)
+        best[learner] = lm.studies.best_inside(ladder, first, lambda it, who=learner: loss(who, it))
+    for near, draws in DRAWS.items():
+        for draw in range(draws):
+            for learner in ("Transformer", "trees"):
+                for how in ("shown", "own"):
+                    its = {"near": near, "learner": learner, "how": how, "draw": draw}
+                    study.row(drives, **its, rate=best[learner])
+    for near in DRAWS:
+        study.row(planned, near=near, knows=True, n=N_TEST // 4)
+    study.row(planned, near=1.0, knows=False, n=N_TEST // 4)
     study.save()

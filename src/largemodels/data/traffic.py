@@ -23,6 +23,7 @@ LANE = 4.0  # width of a lane, m
 LENGTH, WIDTH = 5.0, 2.0  # of a car, m
 STEP = 0.2  # s, of the simulation; a decision lasts for five of them
 GAIN, BRAKING = 0.2, 2.0  # m/s²: a lane change must gain so much, and may make the car behind brake so hard
+CLEAR = 8.0  # m, that the expert likes to keep free
 SEEN = 100.0  # m, how far a driver sees
 
 
@@ -275,7 +276,9 @@ class Traffic:
         return (seen * there[:, :, None]).astype(np.float32), there
 
 
-def plan(traffic: Traffic, seconds: int = 4, change: float = 0.1, crash: float = 20.0) -> np.ndarray:
+def plan(
+    traffic: Traffic, seconds: int = 4, change: float = 0.1, crash: float = 20.0, near: float = 1.0
+) -> np.ndarray:
     """The action that a driver takes who can run the world ahead: an expert to imitate, and a slow one.
 
     Each action, followed by none or by slowing down, is tried in a copy of the world, what the other cars want
@@ -286,6 +289,7 @@ def plan(traffic: Traffic, seconds: int = 4, change: float = 0.1, crash: float =
         seconds: how far it looks ahead.
         change: points that a lane change costs.
         crash: points that a crash costs.
+        near: points that a second costs at whose end less than ``CLEAR`` lies before or behind the car.
 
     Returns:
         ``(worlds,)``, indices of ``ACTIONS``.
@@ -300,6 +304,8 @@ def plan(traffic: Traffic, seconds: int = 4, change: float = 0.1, crash: float =
         ahead.step(actions)
         speed = np.clip((ahead.speed[:, 0] - 10) / 20, 0, 1)
         points += np.where(ahead.crashed, 0.0, speed) - crash * (ahead.crashed & ~was)
+        away, beside = np.abs(ahead.x[:, 1:] - ahead.x[:, :1]), np.abs(ahead.y[:, 1:] - ahead.y[:, :1])
+        points -= near * ((away - LENGTH < CLEAR) & (beside < LANE * 0.75)).any(axis=1)
         points -= change * (ahead.target[:, 0] != before)
     # Of equal plans the first that begins with no change.
     points += 1e-6 * (np.tile(pairs[:, 0], len(traffic)) == 1)
