@@ -41,9 +41,9 @@ RATES = {
     "MLP": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
     "trees": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
 }
-SIZES = {"Transformer": 400, "MLP": 400, "trees": 60}  # steps of 64 states, or trees a class
-    "Transformer": 600,
-    "MLP": 600,
+SIZES = {
+    "Transformer": 400,
+    "MLP": 400,
     "trees": 60,
 }  # steps of 64 states, or trees a class
 GAPS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # s, that the rule wants to the car ahead
@@ -307,7 +307,9 @@ if __name__ == "__main__":
     best = {}
     for learner, ladder in RATES.items():
         first = (0.03, 0.1, 0.3) if learner == "trees" else (1e-3, 3e-3, 1e-2)
-        best[learner] = lm.studies.best_inside(ladder, first, lambda it, who=learner: loss(who, it))
+        best[learner] = lm.studies.best_inside(
+            ladder, first, lambda it, who=learner: loss(who, it)
+        )
     for near, draws in DRAWS.items():
         for draw in range(draws):
             for learner in ("Transformer", "trees"):
