@@ -49,9 +49,7 @@ SIZES = {
 GAPS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # s, that the rule wants to the car ahead
 DRAWS = {1.0: 2, 0.0: 1}  # of the careful and of the daring expert, by what nearness costs
 
-States = tuple[
-    np.ndarray, np.ndarray, np.ndarray
-]  # cars, which there are, the expert's actions
+States = tuple[np.ndarray, np.ndarray, np.ndarray]  # cars, which there are, best actions
 Policy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -61,7 +59,7 @@ def worlds(first: int, n: int, **its: Any) -> Traffic:
 
 
 def labelled(
-    first: int, policy: Policy | None, noise: float = 0.0, n: int = BATCH
+    first: int, policy: Policy | None, near: float = 1.0, noise: float = 0.0, n: int = BATCH
 ) -> States:
     """States met by a policy, or the expert, disturbed or not, with the expert's actions.
 
