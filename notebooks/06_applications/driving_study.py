@@ -1,13 +1,13 @@
-"""Study of the chapter "Driving by imitation": two teachers, two ways to show as many states.
+"""Study of the chapter "Driving by imitation": an expert, three ways to show as many answers of it.
 
     make study NAME=06_applications/driving
 
-One thread, about three minutes. All states are generated. An expert that runs the world ahead, a
+One thread, about nine minutes. All states are generated. An expert that runs the world ahead, a
 careful one that keeps clear of other cars or a daring one that does not, labels 2,400 states: those
-it meets itself ("shown") or, after the first 800, those that the learner meets ("own", DAgger in
-three rounds). Learning rates are chosen for each learner by the loss on 800 other states of the
-careful expert's, with the data "shown" of a draw of its own, the gap of the rule by points on
-validation worlds. Worlds of the test serve for nothing else.
+it meets itself in drives of 40 s ("shown") or of 10 s ("starts") or, after the first 800, those
+that the learner meets ("own", DAgger in three rounds). Learning rate and length of training of each
+learner, and the gap of the rule, are those with most points on the same validation worlds, with the
+data "shown" of a draw of its own. Worlds of the test serve for nothing else.
 """
 
 from __future__ import annotations
@@ -22,32 +22,38 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 import largemodels as lm
 from largemodels.book.studies import Study
-from largemodels.data import traffic
 from largemodels.data.batches import shuffled
 from largemodels.data.traffic import Traffic, TrafficConfig, plan
 
 SECONDS = 40  # of an episode
+START = 10  # seconds of an episode of "starts", and that the teacher drives before it hands over
+EARLY = 5  # seconds at the start whose mistakes are counted apart
 BATCH = 800  # labels of a round: 20 episodes without a crash
 ROUNDS = 3
-TUNING, VALIDATION, TEST = (
-    70,
-    800_000,
-    900_000,
-)  # a draw, and the first seeds of their worlds
+TUNING = 70  # a draw
+VALIDATION, TEST = 800_000, 900_000  # the first seeds of their worlds
 N_TEST = 200
 CRASH = 20.0  # points that a crash costs, as in the expert's plans
 RATES = {
-    "Transformer": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
-    "MLP": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2),
-    "trees": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+    "Transformer": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2),
+    "trees": (0.01, 0.03, 0.05, 0.1, 0.2, 0.3),
 }
-SIZES = {
-    "Transformer": 400,
-    "MLP": 400,
-    "trees": 60,
-}  # steps of 64 states, or trees a class
+SIZES = {  # steps of 64 states, or trees a class
+    "Transformer": (400, 800, 1500, 3000),
+    "trees": (30, 60, 120, 240, 480),
+}
+FIRST = {  # tried first; then the neighbours of the best until it has none
+    "Transformer": ((3e-4, 1500), (1e-3, 800), (1e-3, 1500), (3e-3, 800), (3e-3, 1500)),
+    "trees": ((0.05, 60), (0.05, 120), (0.05, 240), (0.1, 60), (0.1, 120)),
+}
+DROPOUT = 0.1  # tried at the best setting of the Transformer
 GAPS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # s, that the rule wants to the car ahead
-DRAWS = {1.0: 2, 0.0: 1}  # of the careful and of the daring expert, by what nearness costs
+CASES = {  # draws, by what nearness costs the expert and how its answers are shown
+    (1.0, "shown"): 2,
+    (1.0, "own"): 2,
+    (1.0, "starts"): 2,
+    (0.0, "shown"): 1,
+}
 
 States = tuple[np.ndarray, np.ndarray, np.ndarray]  # cars, which there are, best actions
 Policy = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -59,19 +65,19 @@ def worlds(first: int, n: int, **its: Any) -> Traffic:
 
 
 def labelled(
-    first: int, policy: Policy | None, near: float = 1.0, noise: float = 0.0, n: int = BATCH
+    first: int, policy: Policy | None, near: float = 1.0, seconds: int = SECONDS
 ) -> States:
-    """States met by a policy, or the expert, disturbed or not, with the expert's actions.
+    """States met by a policy, or the expert, with the expert's actions.
 
     Episodes are whole; where crashes end some early, there are more of them.
     """
     parts: list[States] = []
-    length = SECONDS  # of an episode, so far
-    while (have := sum(len(it[0]) for it in parts)) < n:
-        many = max(4, int(np.ceil((n - have) / length)))
-        its, draw = worlds(first, many), np.random.default_rng(first)
+    length: float = seconds  # of an episode, so far
+    while (have := sum(len(it[0]) for it in parts)) < BATCH:
+        many = max(4, int(np.ceil((BATCH - have) / length)))
+        its = worlds(first, many)
         met: list[list[States]] = [[] for _ in range(many)]
-        for _ in range(SECONDS):
+        for _ in range(seconds):
             alive = np.flatnonzero(~its.crashed)
             if not len(alive):
                 break
@@ -80,13 +86,11 @@ def labelled(
             best[alive] = plan(its.part(alive), near=near)
             for it in alive:
                 met[it].append((cars[it : it + 1], there[it : it + 1], best[it : it + 1]))
-            action = best if policy is None else policy(cars, there)
-            random = draw.random(many) < noise
-            its.step(np.where(random, draw.integers(5, size=many), action))
+            its.step(best if policy is None else policy(cars, there))
         parts += [joined(states) for states in met]
         first += many
         length = sum(len(it[0]) for it in parts) / len(parts)
-    return joined(parts, n)
+    return joined(parts, BATCH)
 
 
 def joined(parts: list[States], n: int | None = None) -> States:
@@ -96,10 +100,13 @@ def joined(parts: list[States], n: int | None = None) -> States:
 
 
 @cache
-def demonstrations(draw: int, rounds: int, near: float = 1.0, noise: float = 0.0) -> States:
+def demonstrations(
+    draw: int, rounds: int, near: float = 1.0, seconds: int = SECONDS
+) -> States:
     """States that the expert drives through, the first rounds of a draw."""
+    first = 10_000 * draw
     return joined(
-        [labelled(10_000 * draw + 1_000 * it, None, near, noise) for it in range(rounds)]
+        [labelled(first + 1_000 * it, None, near, seconds) for it in range(rounds)]
     )
 
 
@@ -130,23 +137,9 @@ def flat(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
     return np.concatenate(its, axis=1).astype(np.float32)
 
 
-def made(learner: str) -> torch.nn.Module:
-    """A network before training."""
-    if learner == "Transformer":
-        return lm.Driver(lm.DriverConfig(d_model=32, n_layer=2, n_head=4))
-    return lm.MLP(lm.MLPConfig(91, (128, 128), 5, activation="relu"))
-
-
-def given(
-    model: torch.nn.Module, cars: np.ndarray, there: np.ndarray
-) -> tuple[torch.Tensor, ...]:
-    """A network's inputs."""
-    if isinstance(model, lm.MLP):
-        return (torch.from_numpy(flat(cars, there)),)
-    return torch.from_numpy(cars), torch.from_numpy(there)
-
-
-def fitted(learner: str, states: States, rate: float, size: int, seed: int) -> Any:
+def fitted(
+    learner: str, states: States, rate: float, size: int, seed: int, dropout: float = 0.0
+) -> Any:
     """A learner, trained."""
     cars, there, actions = states
     if learner == "trees":
@@ -159,10 +152,8 @@ def fitted(learner: str, states: States, rate: float, size: int, seed: int) -> A
         )
         return its.fit(flat(cars, there), actions)
     torch.manual_seed(seed)
-    model = made(learner)
-    batches = shuffled(
-        *given(model, cars, there), torch.from_numpy(actions), batch_size=64, seed=seed
-    )
+    model = lm.Driver(lm.DriverConfig(d_model=32, n_layer=2, n_head=4, dropout=dropout))
+    batches = shuffled(*map(torch.from_numpy, states), batch_size=64, seed=seed)
     config = lm.TrainingConfig(
         steps=size,
         learning_rate=rate,
@@ -178,7 +169,11 @@ def chances(model: Any, cars: np.ndarray, there: np.ndarray) -> np.ndarray:
     """Probabilities of the actions, ``(batch, 5)``."""
     if isinstance(model, torch.nn.Module):
         with torch.no_grad():
-            return model(*given(model, cars, there)).softmax(dim=1).numpy()
+            return (
+                model(torch.from_numpy(cars), torch.from_numpy(there))
+                .softmax(dim=1)
+                .numpy()
+            )
     its = np.full((len(cars), 5), 1e-9)
     its[:, model.classes_] = model.predict_proba(flat(cars, there))
     return its
@@ -190,36 +185,49 @@ def policy(model: Any) -> Policy:
 
 
 def learned(
-    learner: str, how: str, draw: int, rate: float, near: float = 1.0, noise: float = 0.0
-) -> Any:
-    """A driver: after 2,400 labels of the expert's, shown in one of the ways."""
-    size = SIZES[learner]
+    learner: str, how: str, draw: int, near: float, rate: float, size: int, dropout: float
+) -> list[Any]:
+    """Drivers after as many labels as each round has; but for DAgger there is one round.
+
+    A round of DAgger sees each of its states as often as the last does: a Transformer takes fewer
+    steps. Of trees there are always as many.
+    """
     if how != "own":
-        return fitted(learner, demonstrations(draw, ROUNDS, near, noise), rate, size, draw)
-    states = demonstrations(draw, 1, near)
-    for it in range(1, ROUNDS):
-        driver = policy(fitted(learner, states, rate, size, draw))
-        first = 10_000 * draw + 5_000 + 1_000 * it
-        states = joined([states, labelled(first, driver, near)])
-    return fitted(learner, states, rate, size, draw)
+        states = demonstrations(draw, ROUNDS, near, START if how == "starts" else SECONDS)
+        return [fitted(learner, states, rate, size, draw, dropout)]
+    states, drivers = demonstrations(draw, 1, near), []
+    for it in range(1, ROUNDS + 1):
+        steps = size * it // ROUNDS if learner == "Transformer" else size
+        drivers.append(fitted(learner, states, rate, steps, draw, dropout))
+        if it < ROUNDS:
+            first = 10_000 * draw + 5_000 + 1_000 * it
+            states = joined([states, labelled(first, policy(drivers[-1]), near)])
+    return drivers
 
 
-def driven(its: Traffic, choose: Callable[[Traffic], np.ndarray | None]) -> dict[str, Any]:
+def written(values: Any) -> str:
+    """Whole numbers in a row."""
+    return " ".join(str(int(it)) for it in values)
+
+
+def driven(
+    its: Traffic, choose: Callable[[Traffic], np.ndarray | None], seconds: int = SECONDS
+) -> dict[str, Any]:
     """Metres and second of the crash of each world, in a row, and what follows from them."""
-    crash = np.zeros(len(its), int)
-    for second in range(1, SECONDS + 1):
+    crash, before = np.zeros(len(its), int), its.distance.copy()
+    for second in range(1, seconds + 1):
         its.step(choose(its))
         crash[its.crashed & (crash == 0)] = second
-    metres = its.distance.round().astype(int)
-    lived = np.where(crash > 0, crash, SECONDS)
+    metres = (its.distance - before).round().astype(int)
+    lived = np.where(crash > 0, crash, seconds)
     points = (metres - 10 * lived) / 20 - CRASH * (crash > 0)
     return {
         "crashes": int((crash > 0).sum()),
         "km": float(metres.sum() / 1000),
         "speed": float(metres.sum() / lived.sum()),
         "points": float(points.mean()),
-        "metres": " ".join(map(str, metres)),
-        "second": " ".join(map(str, crash)),
+        "metres": written(metres),
+        "second": written(crash),
     }
 
 
@@ -236,42 +244,110 @@ def guessing(its: Traffic, near: float) -> np.ndarray:
     return plan(guess, near=near)
 
 
-def headway(cars: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Seconds to the rear of the car ahead in the driver's lane, at most 9."""
-    ahead = there[:, 1:] & (np.abs(cars[:, 1:, 1]) < 0.5) & (cars[:, 1:, 0] > 0)
-    metres = np.where(ahead, 100 * cars[:, 1:, 0] - traffic.LENGTH, np.inf).min(axis=1)
-    return np.minimum(metres / np.maximum(5 * cars[:, 0, 2] + 25, 1), 9.0)
-
-
 @cache
 def unseen(near: float) -> States:
-    """States of an expert's that nobody learns from."""
+    """States of 20 drives of an expert's that nobody learns from."""
     return labelled(VALIDATION, None, near)
 
 
-def tried(learner: str, rate: float) -> dict[str, Any]:
-    """A learning rate, by the loss on states of the careful expert's."""
-    model = learned(learner, "shown", TUNING, rate)
+@cache
+def begun(near: float) -> Traffic:
+    """The test worlds after the expert has driven for a while."""
+    its = worlds(TEST, N_TEST)
+    for _ in range(START):
+        its.step(plan(its, near=near))
+    return its
+
+
+def mistakes(model: Any, near: float) -> dict[str, str]:
+    """Decisions of each of 20 own drives, and those the expert would not take: early, later."""
+    its = worlds(VALIDATION + 50_000, 20)
+    taken, wrong = np.zeros((2, 20), int), np.zeros((2, 20), int)
+    for second in range(SECONDS):
+        alive = np.flatnonzero(~its.crashed)
+        if not len(alive):
+            break
+        action, late = seen(its, model), int(second >= EARLY)
+        best = plan(its.part(alive), near=near)
+        taken[late, alive] += 1
+        wrong[late, alive] += action[alive] != best
+        its.step(action)
+    return {
+        "own_early": written(taken[0]),
+        "own_late": written(taken[1]),
+        "wrong_own_early": written(wrong[0]),
+        "wrong_own_late": written(wrong[1]),
+    }
+
+
+def tried(learner: str, rate: float, size: int, dropout: float = 0.0) -> dict[str, Any]:
+    """A setting, by points on validation worlds; beside them the loss on states of the expert's."""
+    model = learned(learner, "shown", TUNING, 1.0, rate, size, dropout)[-1]
     cars, there, actions = unseen(1.0)
     found = chances(model, cars, there)[np.arange(len(actions)), actions]
-    return {"loss": float(-np.log(np.maximum(found, 1e-9)).mean())}
+    its = driven(worlds(VALIDATION, N_TEST), lambda its: seen(its, model))
+    loss = float(-np.log(np.maximum(found, 1e-9)).mean())
+    return {"loss": loss} | {it: its[it] for it in ("crashes", "km", "points")}
 
 
 def drives(
-    near: float, learner: str, how: str, draw: int, rate: float, noise: float = 0.0
+    near: float, learner: str, how: str, draw: int, rate: float, size: int, dropout: float
 ) -> dict[str, Any]:
-    """A learner on the test worlds, and how often it disagrees with the expert, here and there."""
-    model = learned(learner, how, draw, rate, near, noise)
-    if (draw, learner, noise) == (0, "Transformer", 0.0):
+    """A learner on the test worlds, after a hand-over, and where it disagrees with the expert."""
+    drivers = learned(learner, how, draw, near, rate, size, dropout)
+    model = drivers[-1]
+    if (draw, learner) == (0, "Transformer"):
         study.keep(f"{how}_{'careful' if near else 'daring'}", model)
     cars, there, actions = unseen(near)
-    met = labelled(VALIDATION + 50_000, policy(model), near, n=400)
+    wrong = (policy(model)(cars, there) != actions).reshape(-1, SECONDS)
+    its = begun(near)
+    its = its.part(np.flatnonzero(~its.crashed))
+    after = driven(its, lambda its: seen(its, model), SECONDS - START)
+    rounds = [
+        driven(worlds(VALIDATION, N_TEST), lambda its, it=it: seen(its, it))
+        for it in drivers
+    ]
     return {
-        "wrong_shown": float((policy(model)(cars, there) != actions).mean()),
-        "wrong_own": float((policy(model)(*met[:2]) != met[2]).mean()),
-        "close_shown": float((headway(cars, there) < 0.5).mean()),
-        "close_own": float((headway(*met[:2]) < 0.5).mean()),
+        "rounds": " ".join(f"{it['points']:.2f}" for it in rounds),
+        "round_crashes": written(it["crashes"] for it in rounds),
+        "wrong_shown_early": written(wrong[:, :EARLY].sum(axis=1)),
+        "wrong_shown_late": written(wrong[:, EARLY:].sum(axis=1)),
+        "after_metres": after["metres"],
+        "after_second": after["second"],
+        **mistakes(model, near),
     } | driven(worlds(TEST, N_TEST), lambda its: seen(its, model))
+
+
+class Limited(Traffic):
+    """Traffic in which the driver by rule has no more than a learner has.
+
+    It does not know which lanes the others want, so it never turns back from a change for them, or
+    it decides once a second, or both.
+    """
+
+    blind = held = False
+    count = 0
+
+    def _choose(self, wish: np.ndarray, changing: np.ndarray, first: int) -> None:
+        if self.blind:
+            self.target[:, 0] = np.where(changing[:, 0], self.target[:, 0], wish[:, 0])
+        super()._choose(wish, changing, first=1 if self.blind else first)
+
+    def _decide(self, driven: bool) -> None:
+        lane = self.target[:, 0].copy()
+        super()._decide(driven)
+        if self.held and self.count % 5:
+            self.pedal[:, 0], self.target[:, 0] = self.last, lane
+        self.last = self.pedal[:, 0].copy()
+        self.count += 1
+
+
+def limited(gap: float, blind: bool, held: bool) -> dict[str, Any]:
+    """The rule on test worlds with what it knows, or how often it decides, cut down."""
+    its = Limited(TrafficConfig(gap=gap), range(TEST, TEST + N_TEST))
+    its.blind, its.held = blind, held
+    its.wanted[:, 0] = 30.0
+    return driven(its, lambda _: None)
 
 
 def rule(gap: float, first: int, n: int) -> dict[str, Any]:
@@ -288,13 +364,27 @@ def planned(near: float, knows: bool, n: int) -> dict[str, Any]:
     )
 
 
+def best(learner: str) -> tuple[float, int]:
+    """The setting with most points, after all its neighbours have been tried."""
+    points: dict[tuple[float, int], float] = {}
+    wanted = list(FIRST[learner])
+    while wanted:
+        for rate, size in wanted:
+            its = study.row(tried, learner=learner, rate=rate, size=size)
+            points[rate, size] = its["points"]
+        rate, size = max(points, key=points.__getitem__)
+        i, j = RATES[learner].index(rate), SIZES[learner].index(size)
+        near = [(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)]
+        inside = [(a, b) for a, b in near if a in range(len(RATES[learner]))]
+        inside = [(a, b) for a, b in inside if b in range(len(SIZES[learner]))]
+        both = [(RATES[learner][a], SIZES[learner][b]) for a, b in inside]
+        wanted = [it for it in both if it not in points]
+    return rate, size
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("06_applications/driving")
-
-    def loss(learner: str, rate: float) -> float:
-        """Of a learning rate."""
-        return study.row(tried, learner=learner, rate=rate)["loss"]
 
     def lost(gap: float) -> float:
         """Points that a gap does not bring."""
@@ -302,19 +392,23 @@ if __name__ == "__main__":
 
     gap = lm.studies.best_inside(GAPS, (0.25, 0.5, 1.0), lost)
     study.row(rule, gap=gap, first=TEST, n=N_TEST)
-    best = {}
-    for learner, ladder in RATES.items():
-        first = (0.03, 0.1, 0.3) if learner == "trees" else (1e-3, 3e-3, 1e-2)
-        best[learner] = lm.studies.best_inside(
-            ladder, first, lambda it, who=learner: loss(who, it)
-        )
-    for near, draws in DRAWS.items():
+    for blind, held in ((True, False), (False, True), (True, True)):
+        study.row(limited, gap=gap, blind=blind, held=held)
+    chosen: dict[str, dict[str, Any]] = {}
+    for learner in RATES:
+        rate, size = best(learner)
+        chosen[learner] = {"rate": rate, "size": size, "dropout": 0.0}
+    rate, size = chosen["Transformer"]["rate"], chosen["Transformer"]["size"]
+    key = {"learner": "Transformer", "rate": rate, "size": size}
+    plain = study.row(tried, **key)["points"]
+    if study.row(tried, **key, dropout=DROPOUT)["points"] > plain:
+        chosen["Transformer"]["dropout"] = DROPOUT
+    for (near, how), draws in CASES.items():
         for draw in range(draws):
-            for learner in ("Transformer", "trees"):
-                for how in ("shown", "own"):
-                    its = {"near": near, "learner": learner, "how": how, "draw": draw}
-                    study.row(drives, **its, rate=best[learner])
-    for near in DRAWS:
-        study.row(planned, near=near, knows=True, n=N_TEST // 4)
-    study.row(planned, near=1.0, knows=False, n=N_TEST // 4)
+            for learner in ("trees", "Transformer"):
+                its = {"near": near, "learner": learner, "how": how, "draw": draw}
+                study.row(drives, **its, **chosen[learner])
+    for near in (1.0, 0.0):
+        for knows in (True, False):
+            study.row(planned, near=near, knows=knows, n=N_TEST // 4)
     study.save()

@@ -27,6 +27,7 @@ class DriverConfig:
     d_model: int = 48  # width of the residual stream; a multiple of n_head
     n_layer: int = 2  # Transformer blocks
     n_head: int = 4  # attention heads per block
+    dropout: float = 0.0  # probability, in training only
 
     def __post_init__(self) -> None:
         at_least(1, d_car=self.d_car, n_action=self.n_action)
@@ -34,7 +35,9 @@ class DriverConfig:
 
     def encoder(self) -> EncoderConfig:
         """The settings of its blocks, which are checked there."""
-        return EncoderConfig(d_model=self.d_model, n_layer=self.n_layer, n_head=self.n_head)
+        return EncoderConfig(
+            d_model=self.d_model, n_layer=self.n_layer, n_head=self.n_head, dropout=self.dropout
+        )
 
 
 class Driver(Model):
