@@ -32,7 +32,9 @@ def same(cars: list, lanes: int, **its: float) -> Traffic:
     return world
 
 
-@pytest.mark.parametrize(("seed", "lanes", "n_cars"), [(0, 3, 13), (1, 3, 13), (2, 4, 9), (4, 2, 7), (5, 3, 13)])
+@pytest.mark.parametrize(
+    ("seed", "lanes", "n_cars"), [(0, 3, 13), (1, 3, 13), (2, 4, 9), (4, 2, 7), (5, 3, 13)]
+)
 def test_the_same_traffic(seed: int, lanes: int, n_cars: int) -> None:
     settings = {
         "duration": 60,
@@ -46,7 +48,7 @@ def test_the_same_traffic(seed: int, lanes: int, n_cars: int) -> None:
     cars = theirs.unwrapped.road.vehicles
     ours, draw = same(cars, lanes), np.random.default_rng(seed)
     first = ours.lane.copy()
-    for second in range(15):
+    for _ in range(15):
         action = int(draw.integers(5)) if seed % 2 else int(plan(ours)[0])
         ended = theirs.step(action)[2]
         ours.step(np.array([action]))
