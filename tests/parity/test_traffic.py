@@ -48,6 +48,7 @@ def test_the_same_traffic(seed: int, lanes: int, n_cars: int) -> None:
     cars = theirs.unwrapped.road.vehicles
     ours, draw = same(cars, lanes), np.random.default_rng(seed)
     first = ours.lane.copy()
+    compared = 0
     for _ in range(15):
         action = int(draw.integers(5)) if seed % 2 else int(plan(ours)[0])
         ended = theirs.step(action)[2]
@@ -62,7 +63,8 @@ def test_the_same_traffic(seed: int, lanes: int, n_cars: int) -> None:
             "target": [it.target_lane_index[2] for it in cars],
         }.items():
             np.testing.assert_allclose(getattr(ours, name)[0], values, atol=1e-9, err_msg=name)
-    assert second >= 1
+        compared += 1
+    assert compared >= 1
     assert seed or (ours.lane != first)[0, 1:].any()  # other cars have changed lanes, too
 
 
