@@ -47,6 +47,8 @@ from .models.clip import CLIPConfig as CLIPConfig
 from .models.clip import contrastive_loss as contrastive_loss
 from .models.dcgan import DCGAN as DCGAN
 from .models.dcgan import DCGANConfig as DCGANConfig
+from .models.driver import Driver as Driver
+from .models.driver import DriverConfig as DriverConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
 from .models.efficientnet import EfficientNetLiteConfig as EfficientNetLiteConfig
 from .models.encoder import Encoder as Encoder
