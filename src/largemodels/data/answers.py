@@ -189,3 +189,27 @@ def _people(path: Path, found: object) -> pd.DataFrame:
     if not set(np.unique(table)) <= {0, 1}:
         raise DataError(f"{path} does not hold answers of two kinds.")
     return pd.DataFrame(table, columns=about["dimnames"].values[1].values)
+
+
+def problem_ease(answers: Sequences, n_problems: int, prior: float = 5.0) -> Tensor:
+    """How much more often a problem is answered right than its skill, as a difference of logarithmic odds.
+
+    Args:
+        answers: of the training part.
+        n_problems: problems have numbers below it.
+        prior: answers at the rate of the skill that are counted besides, so that rare problems stay near 0.
+
+    Returns:
+        ``(n_problems,)``; 0 for the number 0, which stands for the unknown.
+    """
+    skills, problems, right = (it[answers.real] for it in (answers.skills, answers.problems, answers.right))
+    of_skill = torch.bincount(skills, weights=right.double() - right.double().mean())
+    rate = right.double().mean() + of_skill / (torch.bincount(skills) + prior)
+    expected = rate.clamp(0.01, 0.99)[skills]
+    asked = torch.bincount(problems, minlength=n_problems) + prior
+    solved = torch.bincount(problems, weights=right.double(), minlength=n_problems)
+    usual = torch.bincount(problems, weights=expected, minlength=n_problems)
+    middle = (usual + prior * 0.5) / asked
+    ease = ((solved + prior * middle) / asked).logit() - middle.logit()
+    ease[0] = 0
+    return ease.float()

@@ -3,7 +3,9 @@
 Piech et al., 2015, "Deep knowledge tracing" (https://arxiv.org/abs/1506.05908). Each answer is a vector, one for each
 pair of a skill and right or wrong; the state after it gives a logit for every skill, of which the one that is asked
 next counts. What differs from the paper: dropout is on the states alone, and the model may be told the problem, too,
-beside its skill, which adds vectors on both sides and a bias for each problem.
+beside its skill. Then each problem has one number, its ease, which is added to the logit and says how far the vectors
+of its skill move along a direction of that skill (Ghosh, Heffernan and Lan, 2020, section 3.3,
+https://arxiv.org/abs/2007.12324).
 """
 
 from __future__ import annotations
@@ -45,15 +47,14 @@ class DKT(Model):
         self.dropout = nn.Dropout(config.dropout)
         self.skill_weight = nn.Embedding(config.n_skills, width)  # the rows of the paper's output layer
         self.skill_bias = nn.Embedding(config.n_skills, 1)
-        told = [self.answer_embedding, self.skill_weight]
-        biases = [self.skill_bias]
+        tables, biases = [self.answer_embedding, self.skill_weight], [self.skill_bias]
         if config.n_problems is not None:
-            self.problem_embedding = nn.Embedding(2 * config.n_problems, width)
-            self.problem_weight = nn.Embedding(config.n_problems, width)
-            self.problem_bias = nn.Embedding(config.n_problems, 1)
-            told += [self.problem_embedding, self.problem_weight]
-            biases.append(self.problem_bias)
-        for table in told:
+            self.ease = nn.Embedding(config.n_problems, 1)
+            self.answer_change = nn.Embedding(2 * config.n_skills, width)
+            self.weight_change = nn.Embedding(config.n_skills, width)
+            tables += [self.answer_change, self.weight_change]
+            biases.append(self.ease)
+        for table in tables:
             nn.init.normal_(table.weight, std=0.1)
         for table in biases:
             nn.init.zeros_(table.weight)
@@ -69,14 +70,14 @@ class DKT(Model):
         Returns:
             ``(batch, time)``.
         """
-        x = self.answer_embedding(2 * skills + right)  # (batch, time, d_model)
+        answers = 2 * skills + right
+        x, weight, bias = self.answer_embedding(answers), self.skill_weight(skills), self.skill_bias(skills)
         if self.config.n_problems is not None:
-            x = x + self.problem_embedding(2 * problems + right)
+            ease = self.ease(problems)  # (batch, time, 1)
+            x = x + ease * self.answer_change(answers)
+            weight, bias = weight + ease * self.weight_change(skills), bias + ease
         states = self.network(x[:, :-1])[0]
         before = self.dropout(F.pad(states, (0, 0, 1, 0)))  # the state before the first answer is 0
-        weight, bias = self.skill_weight(skills), self.skill_bias(skills)
-        if self.config.n_problems is not None:
-            weight, bias = weight + self.problem_weight(problems), bias + self.problem_bias(problems)
         return (before * weight).sum(dim=-1) + bias.squeeze(-1)
 
     def loss(self, skills: Tensor, problems: Tensor, right: Tensor, real: Tensor) -> Tensor:

@@ -2,8 +2,10 @@
 
 Pandey and Karypis, 2019, "A self-attentive model for knowledge tracing" (https://arxiv.org/abs/1907.06837): one block
 of attention, whose queries are the questions asked and whose keys and values are the answers before them. What differs
-from the paper: the first question sees a learned vector instead of padding; the model may be told the problem beside
-its skill, which adds vectors on both sides and a bias for each problem; and there is a bias for each skill.
+from the paper: the first question sees a learned vector instead of padding, there is a bias for each skill, and the
+model may be told the problem beside its skill. Then each problem has one number, its ease, which is added to the logit
+and says how far the vectors of its skill move along a direction of that skill (Ghosh, Heffernan and Lan, 2020, section
+3.3, https://arxiv.org/abs/2007.12324).
 """
 
 from __future__ import annotations
@@ -53,11 +55,11 @@ class SAKT(Model):
         self.start = nn.Parameter(0.1 * torch.randn(width))
         tables, biases = [self.answer_embedding, self.skill_embedding, self.position_embedding], [self.skill_bias]
         if config.n_problems is not None:
-            self.problem_embedding = nn.Embedding(2 * config.n_problems, width)
-            self.asked_embedding = nn.Embedding(config.n_problems, width)
-            self.problem_bias = nn.Embedding(config.n_problems, 1)
-            tables += [self.problem_embedding, self.asked_embedding]
-            biases.append(self.problem_bias)
+            self.ease = nn.Embedding(config.n_problems, 1)
+            self.answer_change = nn.Embedding(2 * config.n_skills, width)
+            self.skill_change = nn.Embedding(config.n_skills, width)
+            tables += [self.answer_change, self.skill_change]
+            biases.append(self.ease)
         for table in tables:
             nn.init.normal_(table.weight, std=0.1)
         for table in biases:
@@ -85,12 +87,12 @@ class SAKT(Model):
         time, longest = skills.shape[1], self.config.context_length
         if time > longest:
             raise ValueError(f"{time} questions do not fit into a context of {longest}: leave out the earliest.")
-        told, asked = self.answer_embedding(2 * skills + right), self.skill_embedding(skills)
-        bias = self.skill_bias(skills)
+        answers = 2 * skills + right
+        told, asked, bias = self.answer_embedding(answers), self.skill_embedding(skills), self.skill_bias(skills)
         if self.config.n_problems is not None:
-            told = told + self.problem_embedding(2 * problems + right)
-            asked = asked + self.asked_embedding(problems)
-            bias = bias + self.problem_bias(problems)
+            ease = self.ease(problems)  # (batch, time, 1)
+            told = told + ease * self.answer_change(answers)
+            asked, bias = asked + ease * self.skill_change(skills), bias + ease
         told = told[:, :-1] + self.position_embedding.weight[: time - 1]
         told = torch.cat([self.start.expand(len(told), 1, -1), told], dim=1)  # (batch, time, d_model)
         mask = visible(time, time, causal=True, device=skills.device)
