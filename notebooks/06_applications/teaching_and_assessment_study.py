@@ -46,20 +46,20 @@ OLD = (0, 1, 2, 3)  # the counts that do not ask when
 # First grid and later trials: names of two settings, their values, and others to try at the best.
 GRIDS: dict[str, tuple[dict[str, tuple[float, ...]], list[dict[str, float]]]] = {
     "counts": (
-        {"C": (0.1, 0.3, 1.0), "keep_skill": (0.6, 0.75, 0.9)},
-        [{"keep_all": 0.8}, {"keep_all": 0.95}, {"keep_all": 0.98}],
+        {"C": (0.1, 0.3, 1.0), "keep_all": (0.5, 0.7, 0.85)},
+        [{"keep_skill": 0.3}, {"keep_skill": 0.5}, {"keep_skill": 0.85}],
     ),
     "boosted": (
-        {"rate": (0.02, 0.05, 0.12), "leaves": (7, 15, 31)},
+        {"rate": (0.02, 0.05, 0.12), "leaves": (15, 31, 63)},
         [{"rounds": 100}, {"rounds": 400}, {"least": 30}],
     ),
     "dkt": (
-        {"rate": (3e-3, 1e-2, 3e-2), "dropout": (0.25, 0.5, 0.75)},
-        [{"width": 128}, {"steps": 150}, {"steps": 500}],
+        {"rate": (3e-3, 1e-2, 3e-2), "dropout": (0.5, 0.7, 0.85)},
+        [{"width": 128}, {"steps": 200}, {"steps": 450}],
     ),
     "sakt": (
-        {"rate": (1e-3, 3e-3, 1e-2), "dropout": (0.25, 0.5, 0.75)},
-        [{"width": 128}, {"steps": 150}, {"steps": 500}],
+        {"rate": (3e-4, 1e-3, 3e-3), "dropout": (0.1, 0.25, 0.5)},
+        [{"width": 32}, {"steps": 150}, {"steps": 500}],
     ),
 }
 
@@ -116,7 +116,9 @@ def chances(model: Any, answers: Sequences, told: bool = True) -> np.ndarray:
             if isinstance(model, BKT):
                 said = model(some.skills, some.right)
             else:
-                said = model.chances(some.skills, some.right, some.problems if told else None)
+                said = model.chances(
+                    some.skills, some.right, some.problems if told else None
+                )
             found.append(said[some.real])
     return torch.cat(found).double().clamp(1e-6, 1 - 1e-6).numpy()
 
@@ -164,9 +166,7 @@ def rates(
     return own, smooth(np.ones(len(codes), bool))[asked]
 
 
-def counted(
-    data: dict[str, Any], part: str, seed: int = 0, **settings: Any
-) -> np.ndarray:
+def counted(data: dict[str, Any], part: str, seed: int = 0, **settings: Any) -> np.ndarray:
     """What a logistic regression of counts says."""
     told, columns = settings.get("told", True), settings.get("columns")
     keep = {it: settings[it] for it in ("keep_skill", "keep_all") if it in settings}
@@ -179,9 +179,7 @@ def counted(
     return model.predict_proba(answer_design(*tensors(data[part]), *sizes, **keep))[:, 1]
 
 
-def boosted(
-    data: dict[str, Any], part: str, seed: int = 0, **settings: Any
-) -> np.ndarray:
+def boosted(data: dict[str, Any], part: str, seed: int = 0, **settings: Any) -> np.ndarray:
     """What boosted trees say of the counts and of the rates of skill and problem."""
     training, asked = data["training"], data[part]
     fold = np.random.default_rng(seed).integers(5, size=len(training))
@@ -211,7 +209,7 @@ def boosted(
 
 
 def averaged(data: dict[str, Any], part: str, **_: Any) -> np.ndarray:
-    """The share of a student's answers that were right so far; the share of all before the first."""
+    """The share of a student's answers that were right so far, with two more at the common share."""
     mean = data["training"].right[data["training"].real].double().mean()
     answers = data[part]
     before = answers.right.cumsum(dim=1) - answers.right
@@ -307,9 +305,7 @@ def together(seed: int, counts: dict[str, Any], dkt: dict[str, Any]) -> dict[str
 def chosen(study: Study, method: str) -> dict[str, Any]:
     """The best of a method's trials."""
     grid, later = GRIDS[method]
-    tried = [
-        dict(zip(grid, values, strict=True)) for values in product(*grid.values())
-    ]
+    tried = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
     def loss(settings: dict[str, Any]) -> float:
         return float(study.row(validated, method=method, **settings)["loss"])

@@ -130,7 +130,9 @@ def sequences(table: pd.DataFrame, known: pd.Series, length: int, often: int = 5
         filled,
         (
             table.skill.map({it: number for number, it in enumerate(skills, start=1)}).fillna(0).astype(int),
-            table.problem.map({it: number for number, it in enumerate(problems, start=1)}).fillna(0).astype(int),
+            table.problem.map({it: number for number, it in enumerate(problems, start=1)})
+            .fillna(0)
+            .astype(int),
             table.right.astype(int),
             pd.Series(1, table.index),
         ),

@@ -53,7 +53,9 @@ def answer_counts(
     of_skill: dict[int, list[float]] = {}  # right, wrong, decayed right, decayed all, last, when
     wins = losses = sum_right = sum_all = 0.0
     seen: set[int] = set()
-    for t, (skill, problem, answer) in enumerate(zip(skills.tolist(), problems.tolist(), right.tolist(), strict=True)):
+    for t, (skill, problem, answer) in enumerate(
+        zip(skills.tolist(), problems.tolist(), right.tolist(), strict=True)
+    ):
         own = of_skill.setdefault(skill, [0.0, 0.0, 0.0, 0.0, 0.0, t - 1.0])
         found[t] = (
             np.log1p(own[0]),
@@ -100,7 +102,7 @@ def answer_design(
 
     Returns:
         one row a real answer, student by student: the counts; a column a skill that marks it; the same with the
-        logarithms of right and of wrong answers to it, so that each skill has slopes of its own; and a column a problem.
+        logarithms of right and of wrong answers to it, so that each skill has its slopes; and a column a problem.
     """
     from scipy import sparse  # needed here alone
 
@@ -112,7 +114,9 @@ def answer_design(
     rows = np.arange(len(counts))
 
     def marked(values: Tensor, n: int, size: Any = 1.0) -> Any:
-        return sparse.csr_matrix((np.broadcast_to(size, rows.shape), (rows, values[real].numpy())), (len(rows), n))
+        return sparse.csr_matrix(
+            (np.broadcast_to(size, rows.shape), (rows, values[real].numpy())), (len(rows), n)
+        )
 
     parts = [sparse.csr_matrix(counts if columns is None else counts[:, columns])]
     parts += [marked(skills, n_skills, size) for size in (1.0, counts[:, 0], counts[:, 1])]

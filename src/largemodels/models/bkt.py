@@ -3,8 +3,8 @@
 Corbett and Anderson, 1995, "Knowledge tracing: modeling the acquisition of procedural knowledge"
 (https://doi.org/10.1007/BF01099821). For each skill there are four probabilities: that a student has it at first, that
 an answer teaches it, that one who lacks it guesses right, and that one who has it slips. What is learnt is never
-forgotten. What differs from the paper: the four are fitted for all students by gradient ascent on the likelihood with
-a weak prior, which keeps skills with few answers near each other, instead of a search, and students do not differ.
+forgotten. What differs from the paper: the four are fitted to the answers of all students by gradient ascent on their
+likelihood instead of a search, from the same beginning for all skills, and they are the same for all students.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class BKT(Model):
         Returns:
             ``(batch, time)``.
         """
-        first, learn, guess, slip = self.logits.sigmoid()[skills].unbind(dim=-1)  # (batch, time) each
+        learn, guess, slip = self.logits[:, 1:].sigmoid()[skills].unbind(dim=-1)  # (batch, time) each
         n_skills, rows = len(self.logits), torch.arange(len(skills), device=skills.device)
         known = self.logits[:, 0].sigmoid().expand(len(skills), n_skills)  # (batch, n_skills)
         found = []

@@ -76,7 +76,7 @@ class DKT(Model):
             ease = self.ease(problems)  # (batch, time, 1)
             x = x + ease * self.answer_change(answers)
             weight, bias = weight + ease * self.weight_change(skills), bias + ease
-        states = self.network(x[:, :-1])[0]
+        states = self.network(x)[0][:, :-1]
         before = self.dropout(F.pad(states, (0, 0, 1, 0)))  # the state before the first answer is 0
         return (before * weight).sum(dim=-1) + bias.squeeze(-1)
 

@@ -53,7 +53,10 @@ class SAKT(Model):
         self.skill_bias = nn.Embedding(config.n_skills, 1)
         self.position_embedding = nn.Embedding(config.context_length, width)
         self.start = nn.Parameter(0.1 * torch.randn(width))
-        tables, biases = [self.answer_embedding, self.skill_embedding, self.position_embedding], [self.skill_bias]
+        tables, biases = (
+            [self.answer_embedding, self.skill_embedding, self.position_embedding],
+            [self.skill_bias],
+        )
         if config.n_problems is not None:
             self.ease = nn.Embedding(config.n_problems, 1)
             self.answer_change = nn.Embedding(2 * config.n_skills, width)
@@ -86,9 +89,15 @@ class SAKT(Model):
         """
         time, longest = skills.shape[1], self.config.context_length
         if time > longest:
-            raise ValueError(f"{time} questions do not fit into a context of {longest}: leave out the earliest.")
+            raise ValueError(
+                f"{time} questions do not fit into a context of {longest}: leave out the earliest."
+            )
         answers = 2 * skills + right
-        told, asked, bias = self.answer_embedding(answers), self.skill_embedding(skills), self.skill_bias(skills)
+        told, asked, bias = (
+            self.answer_embedding(answers),
+            self.skill_embedding(skills),
+            self.skill_bias(skills),
+        )
         if self.config.n_problems is not None:
             ease = self.ease(problems)  # (batch, time, 1)
             told = told + ease * self.answer_change(answers)
