@@ -2,7 +2,7 @@
 
 The answers in order are those of ASSISTments, 2009–2010 (Feng, Heffernan and Koedinger, 2009,
 https://doi.org/10.1007/s11257-009-9063-7). Its file repeats an answer once for each skill of the question, and more
-(Xiong et al., 2016, https://www.educationaldatamining.org/EDM2016/proceedings/paper_133.pdf): here an answer is one
+(Xiong et al., 2016, https://eric.ed.gov/?id=ED592679): here an answer is one
 row, unless the repetition is asked for.
 """
 

@@ -4,7 +4,7 @@ Pavlik, Cen and Koedinger, 2009, "Performance factors analysis" (https://eric.ed
 from the numbers of right and wrong answers to the same skill. Gervet et al., 2020
 (https://doi.org/10.5281/zenodo.4143614), add the problem, counts over all skills and logarithms, and found such a
 regression ahead of deep networks on several sets. Averages that forget are of Galyardt and Goldin, 2015
-(https://doi.org/10.5281/zenodo.3554669).
+(https://doi.org/10.5281/zenodo.3554672).
 """
 
 from __future__ import annotations
