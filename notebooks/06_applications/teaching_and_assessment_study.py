@@ -5,9 +5,9 @@
 One thread, about ten minutes. The first 100 answers of each student with ten answers or more.
 Students are drawn once: 900 for the test, 450 to choose settings, the others for training. The
 four main methods have twelve trials each: a grid of three times three, then three more around its
-best. Settings are chosen by the area under the ROC curve on the 450. Networks are tested with three seeds, boosted
-trees with three draws of the folds behind their rates. Each row of the test has the area under
-the ROC curve for 400 draws of the test's students, and for 400 of their classes, the same draws
+best. Settings are chosen by the area under the ROC curve on the 450. Networks are tested with
+three seeds, boosted trees with three draws of the folds behind their rates. Each row of the test
+has this area for 400 draws of the test's students, and for 400 of their classes, the same draws
 for all methods.
 """
 
