@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ def test_dkt_is_torchs_lstm_with_the_paper_s_output_layer() -> None:
     skills, right, _ = asked()
     theirs = nn.LSTM(2 * N_SKILLS, 6, batch_first=True)  # reads marks instead of vectors
     output = nn.Linear(6, N_SKILLS)
-    layer = ours.network.layers[0]
+    layer: Any = ours.network.layers[0]
     with torch.no_grad():
         # A product with marks looks up a column of the weights.
         theirs.weight_ih_l0.copy_(layer.input.weight @ ours.answer_embedding.weight.T)

@@ -107,7 +107,7 @@ def answer_design(
     from scipy import sparse  # needed here alone
 
     told = [
-        answer_counts(*(it[row][real[row]].numpy() for it in (skills, problems, right)), **keep)
+        answer_counts(*(it[row][real[row]].numpy() for it in (skills, problems, right)), **keep)  # type: ignore[arg-type]
         for row in range(len(skills))
     ]
     counts = np.concatenate(told)

@@ -101,10 +101,10 @@ def item_response(answers: Tensor, *, discriminating: bool = True) -> Items:
     def closure() -> Tensor:
         search.zero_grad()
         value = loss(values)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    search.step(closure)  # type: ignore[no-untyped-call]
+    search.step(closure)
     found = values.detach()
     curvature = torch.autograd.functional.hessian(loss, found).reshape(found.numel(), -1)
     errors = curvature.inverse().diagonal().sqrt().reshape(found.shape)

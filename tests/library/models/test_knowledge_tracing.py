@@ -12,7 +12,7 @@ from largemodels.models.bkt import BKT
 from largemodels.models.dkt import DKT, DKTConfig
 from largemodels.models.sakt import SAKT, SAKTConfig
 
-MODELS = {
+MODELS: dict[str, Any] = {
     "dkt": lambda: DKT(DKTConfig(5, None, 4)),
     "dkt, told": lambda: DKT(DKTConfig(5, 7, 4)),
     "sakt": lambda: SAKT(SAKTConfig(5, None, 6, 4, 2)),
