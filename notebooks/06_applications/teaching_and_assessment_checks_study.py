@@ -6,7 +6,8 @@ One thread, about six minutes. How many students does each method need? Regressi
 from 100, 300 and 900 students, with a strength of the penalty, or a number of steps, chosen anew
 on the same 450; three draws of the students. And what happens if each answer stays in the table
 as often as its file has it? Both are trained and tested on such rows, without the problem, with
-two seeds. Other settings are those of the first study.
+two seeds. Other settings are those of the first study. Last, trials beyond the edges at which a
+best value of the first study lies.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from largemodels.book.studies import Study
 
 # The best of the first study.
 COUNTS: dict[str, Any] = {"C": 0.3, "keep_all": 0.7, "keep_skill": 0.5}
-DKT: dict[str, Any] = {"rate": 1e-2, "dropout": 0.7}
+DKT: dict[str, Any] = {"rate": 1e-2, "dropout": 0.5, "width": 128}
+BEYOND: list[tuple[str, dict[str, Any]]] = [
+    ("sakt", {"rate": 1e-2, "dropout": 0.5}),
+    ("sakt", {"rate": 3e-3, "dropout": 0.7}),
+    ("counts", {"C": 0.3, "keep_all": 0.95}),
+    ("dkt", {"rate": 1e-2, "dropout": 0.5, "width": 192}),
+]
 
 
 def fewer(method: str, n_students: int, **settings: Any) -> dict[str, Any]:
@@ -44,6 +51,12 @@ def repeated(method: str, seed: int, **settings: Any) -> dict[str, Any]:
     }
 
 
+def beyond(method: str, **settings: Any) -> dict[str, Any]:
+    """A trial with all students, outside the grid of the first study."""
+    found = validated(method, **settings)
+    return {"check": "beyond"} | {it: found[it] for it in ("auc", "loss")}
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("06_applications/teaching_and_assessment_checks")
@@ -65,4 +78,6 @@ if __name__ == "__main__":
                 study.row(
                     test_of_fewer, method=method, n_students=n_students, seed=seed, **best
                 )
+    for method, settings in BEYOND:
+        study.row(beyond, method=method, **settings)
     study.save()
