@@ -130,10 +130,13 @@ def network(kind: str, data: dict[str, Any], seed: int, **settings: Any) -> Any:
     problems = data["n_problems"] if told else None
     width, dropout = int(settings.get("width", 64)), settings.get("dropout", 0.5)
     steps, decay = int(settings.get("steps", 300)), 0.1
+    moves = settings.get("moves", True)  # whether a problem's ease moves the vectors
     if kind == "dkt":
-        model: Any = DKT(DKTConfig(data["n_skills"], problems, width, dropout))
+        model: Any = DKT(DKTConfig(data["n_skills"], problems, width, dropout, moves))
     elif kind == "sakt":
-        model = SAKT(SAKTConfig(data["n_skills"], problems, LONGEST, width, 4, dropout))
+        model = SAKT(
+            SAKTConfig(data["n_skills"], problems, LONGEST, width, 4, dropout, moves)
+        )
     else:
         model, decay, told = BKT(data["n_skills"]), 0.0, False
     if told:

@@ -3,9 +3,9 @@
 Pandey and Karypis, 2019, "A self-attentive model for knowledge tracing" (https://arxiv.org/abs/1907.06837): one block
 of attention, whose queries are the questions asked and whose keys and values are the answers before them. What differs
 from the paper: the first question sees a learned vector instead of padding, there is a bias for each skill, and the
-model may be told the problem beside its skill. Then each problem has one number, its ease, which is added to the logit
-and says how far the vectors of its skill move along a direction of that skill (Ghosh, Heffernan and Lan, 2020, section
-3.3, https://arxiv.org/abs/2007.12324).
+model may be told the problem beside its skill. Then each problem has one number, its ease, which is added to the
+logit, as in item response theory; it may also say how far the vectors of its skill move along a direction of that skill
+(Ghosh, Heffernan and Lan, 2020, section 3.3, https://arxiv.org/abs/2007.12324).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class SAKTConfig:
     d_model: int = 64  # width of the vectors; a multiple of n_head
     n_head: int = 4  # attention heads
     dropout: float = 0.2  # probability, in training only
+    ease_moves: bool = True  # whether a problem's ease moves vectors, too, or is added to the logit alone
 
     def __post_init__(self) -> None:
         at_least(1, n_skills=self.n_skills, n_problems=self.n_problems, context_length=self.context_length)
@@ -59,10 +60,11 @@ class SAKT(Model):
         )
         if config.n_problems is not None:
             self.ease = nn.Embedding(config.n_problems, 1)
-            self.answer_change = nn.Embedding(2 * config.n_skills, width)
-            self.skill_change = nn.Embedding(config.n_skills, width)
-            tables += [self.answer_change, self.skill_change]
             biases.append(self.ease)
+            if config.ease_moves:
+                self.answer_change = nn.Embedding(2 * config.n_skills, width)
+                self.skill_change = nn.Embedding(config.n_skills, width)
+                tables += [self.answer_change, self.skill_change]
         for table in tables:
             nn.init.normal_(table.weight, std=0.1)
         for table in biases:
@@ -100,8 +102,12 @@ class SAKT(Model):
         )
         if self.config.n_problems is not None:
             ease = self.ease(problems)  # (batch, time, 1)
-            told = told + ease * self.answer_change(answers)
-            asked, bias = asked + ease * self.skill_change(skills), bias + ease
+            bias = bias + ease
+            if self.config.ease_moves:
+                told, asked = (
+                    told + ease * self.answer_change(answers),
+                    asked + ease * self.skill_change(skills),
+                )
         told = told[:, :-1] + self.position_embedding.weight[: time - 1]
         told = torch.cat([self.start.expand(len(told), 1, -1), told], dim=1)  # (batch, time, d_model)
         mask = visible(time, time, causal=True, device=skills.device)
