@@ -76,9 +76,10 @@ class DKT(Model):
         x, weight, bias = self.answer_embedding(answers), self.skill_weight(skills), self.skill_bias(skills)
         if self.config.n_problems is not None:
             ease = self.ease(problems)  # (batch, time, 1)
-            bias = bias + ease
             if self.config.ease_moves:
-                x, weight = x + ease * self.answer_change(answers), weight + ease * self.weight_change(skills)
+                x = x + ease * self.answer_change(answers)
+                weight = weight + ease * self.weight_change(skills)
+            bias = bias + ease
         states = self.network(x)[0][:, :-1]
         before = self.dropout(F.pad(states, (0, 0, 1, 0)))  # the state before the first answer is 0
         return (before * weight).sum(dim=-1) + bias.squeeze(-1)

@@ -102,12 +102,10 @@ class SAKT(Model):
         )
         if self.config.n_problems is not None:
             ease = self.ease(problems)  # (batch, time, 1)
-            bias = bias + ease
             if self.config.ease_moves:
-                told, asked = (
-                    told + ease * self.answer_change(answers),
-                    asked + ease * self.skill_change(skills),
-                )
+                told = told + ease * self.answer_change(answers)
+                asked = asked + ease * self.skill_change(skills)
+            bias = bias + ease
         told = told[:, :-1] + self.position_embedding.weight[: time - 1]
         told = torch.cat([self.start.expand(len(told), 1, -1), told], dim=1)  # (batch, time, d_model)
         mask = visible(time, time, causal=True, device=skills.device)
