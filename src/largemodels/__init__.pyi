@@ -13,6 +13,9 @@ from .book.claims import ClaimError as ClaimError
 from .book.claims import claim as claim
 from .book.costs import answer_costs as answer_costs
 from .book.start import start as start
+from .data.answers import anger_answers as anger_answers
+from .data.answers import exam_answers as exam_answers
+from .data.answers import student_answers as student_answers
 from .data.batches import batches as batches
 from .data.brazilian import brazilian_messages as brazilian_messages
 from .data.brazilian import handbook_sentences as handbook_sentences
@@ -40,6 +43,7 @@ from .models.attention import Attention as Attention
 from .models.attention import CrossAttention as CrossAttention
 from .models.bert import BERT as BERT
 from .models.bert import BERTConfig as BERTConfig
+from .models.bkt import BKT as BKT
 from .models.centernet import CenterNet as CenterNet
 from .models.centernet import CenterNetConfig as CenterNetConfig
 from .models.clip import CLIP as CLIP
@@ -47,6 +51,8 @@ from .models.clip import CLIPConfig as CLIPConfig
 from .models.clip import contrastive_loss as contrastive_loss
 from .models.dcgan import DCGAN as DCGAN
 from .models.dcgan import DCGANConfig as DCGANConfig
+from .models.dkt import DKT as DKT
+from .models.dkt import DKTConfig as DKTConfig
 from .models.driver import Driver as Driver
 from .models.driver import DriverConfig as DriverConfig
 from .models.efficientnet import EfficientNetLite as EfficientNetLite
@@ -67,6 +73,7 @@ from .models.graph import GraphNetwork as GraphNetwork
 from .models.graph import GraphNetworkConfig as GraphNetworkConfig
 from .models.hog import HogConfig as HogConfig
 from .models.hog import HogDetector as HogDetector
+from .models.item_response import item_response as item_response
 from .models.lstm import LSTM as LSTM
 from .models.lstm import LSTMConfig as LSTMConfig
 from .models.marian import Marian as Marian
@@ -86,6 +93,8 @@ from .models.resnet import ResNet as ResNet
 from .models.resnet import ResNetConfig as ResNetConfig
 from .models.rnn import RNN as RNN
 from .models.rnn import RNNConfig as RNNConfig
+from .models.sakt import SAKT as SAKT
+from .models.sakt import SAKTConfig as SAKTConfig
 from .models.sasrec import SASRec as SASRec
 from .models.sasrec import SASRecConfig as SASRecConfig
 from .models.seq2seq import Seq2Seq as Seq2Seq

@@ -14,14 +14,19 @@ import torch
 from torch import Tensor
 
 import largemodels.data
+from largemodels.data.answers import Sequences
 from largemodels.data.batches import shuffled
 from largemodels.data.speech import Prompt
 
 ROWS = torch.arange(10)
 WORDS = ("one", "two", "three", "four", "five")
 SAID = [Prompt(it, it, it, it, torch.sin(torch.arange(4_000.0 + 900 * i))) for i, it in enumerate(WORDS)]
+ANSWERS = Sequences(
+    *(torch.arange(21).reshape(7, 3) % it for it in (5, 4, 2)), torch.ones(7, 3, dtype=torch.bool)
+)
 # Arguments to try each with; a new one needs a line here.
 EXAMPLES: dict[str, Callable[..., Iterator[Any]]] = {
+    "answers.answer_batches": lambda f, **more: f(ANSWERS, 2, seed=7, **more),
     "batches.batches": lambda f, **more: f(torch.arange(50), batch_size=3, context_length=4, seed=7, **more),
     "batches.shuffled": lambda f, **more: f(ROWS, ROWS + 100, batch_size=4, seed=7, **more),
     "chains.chain_batches": lambda f, **more: f(5, 6, 0.3, batch_size=4, seed=7, **more),
