@@ -31,7 +31,7 @@ class MotionConvolutionsConfig:
 
     in_channels: int = 6  # axes of the sensors
     n_classes: int = 7  # kinds of movement
-    channels: tuple[int, ...] = (32, 48, 64)  # filters of each layer
+    channels: tuple[int, ...] = (24, 32, 48)  # filters of each layer
     kernel: int = 7  # moments that a filter sees; odd
     stride: int = 2  # moments from one answer of a filter to the next
     dropout: float = 0.2  # probability before the classifier, in training only
@@ -121,11 +121,11 @@ class MotionTransformerConfig:
     in_channels: int = 6  # axes of the sensors
     n_classes: int = 7  # kinds of movement
     length: int = 200  # moments of a window; a multiple of patch
-    patch: int = 10  # moments in a patch
+    patch: int = 20  # moments in a patch
     d_model: int = 48  # width of the residual stream; a multiple of n_head
     n_layer: int = 2  # blocks
     n_head: int = 4  # attention heads of a block
-    d_hidden: int | None = None  # inside the feed-forward networks; None: 4 d_model
+    d_hidden: int = 96  # inside the feed-forward networks
     dropout: float = 0.1  # probability, in training only
 
     def __post_init__(self) -> None:
