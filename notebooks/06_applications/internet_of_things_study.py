@@ -2,9 +2,9 @@
 
     make study NAME=06_applications/internet_of_things
 
-One thread, about 8 minutes. Two methods read 156 features, a linear model and a forest, and two read
-the raw motion, a network of convolutions and a small Transformer. All get the same windows, with
-the left wrist reflected into a right one, and all may learn from copies that are turned at random.
+One thread, about 8 minutes. Two methods read 156 features, a linear model and a forest, and two
+read the raw motion, a network of convolutions and a small Transformer. All get the same windows,
+with the left wrist reflected into a right one, and may learn from copies turned at random.
 Each has the same trials: a ladder of five values for its most important setting at one angle, and a
 ladder of angles at one setting. The people are in five pairs. What is used for a pair is chosen on
 the two neighbouring pairs, by models that saw neither that pair nor the one they are judged on.
@@ -14,7 +14,7 @@ The last models learn from nine people and answer for the tenth, with three seed
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,12 +46,6 @@ MIDDLE = {"linear model": 0.03, "forest": 0.1, "convolutions": 0.003, "Transform
 COPIES = 2  # turned copies of each window beside it, for the methods that read features
 STEPS, BATCH_SIZE, DECAY = 300, 64, 0.05
 SEEDS = 3
-
-
-class Answering(Protocol):
-    """What has learnt: scores of the exercises for windows."""
-
-    def __call__(self, motion: Tensor) -> np.ndarray: ...
 
 
 @functools.cache

@@ -75,7 +75,7 @@ def read_objects(path: Path) -> Any:
         if np.lib.format.read_magic(file) != (1, 0):
             raise ValueError("another version of the format")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        if shape != () or dtype != object:
+        if shape != () or not dtype.hasobject:
             raise ValueError("no single object")
         return _Reader(file).load().item()
     except (ValueError, EOFError, AttributeError, pickle.UnpicklingError) as error:

@@ -13,7 +13,9 @@ numbers.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -55,16 +57,21 @@ class MotionConvolutions(Model):
         sizes = (config.in_channels, *config.channels)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(a, b, config.kernel, config.stride, config.kernel // 2)
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            for a, b in itertools.pairwise(sizes)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in config.channels)
         self.dropout = nn.Dropout(config.dropout)
         self.head = Linear(sizes[-1], config.n_classes)
 
+    def layers(self) -> list[tuple[nn.Conv1d, nn.BatchNorm1d]]:
+        """Each convolution with its batch normalisation."""
+        both = zip(self.convolutions, self.norms, strict=True)
+        return [(cast(nn.Conv1d, a), cast(nn.BatchNorm1d, b)) for a, b in both]
+
     def forward(self, motion: Tensor) -> Tensor:
         """``(batch, time, in_channels)`` to logits ``(batch, n_classes)``."""
         x = motion.transpose(1, 2)
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+        for convolution, norm in self.layers():
             x = F.relu(norm(convolution(x)))  # (batch, channels, half the time)
         logits: Tensor = self.head(self.dropout(x.mean(dim=2)))
         return logits
@@ -77,16 +84,17 @@ class MotionConvolutions(Model):
         """Filters ``(out, in, kernel)`` and biases ``(out,)`` with the batch normalisation of use in them."""
         found = []
         with torch.no_grad():
-            for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-                gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-                bias = norm.bias + (convolution.bias - norm.running_mean) * gain
+            for convolution, norm in self.layers():
+                mean, variance = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+                gain = norm.weight / (variance + norm.eps).sqrt()
+                bias = norm.bias + (cast(Tensor, convolution.bias) - mean) * gain
                 found.append((convolution.weight * gain[:, None, None], bias))
         return found
 
     def operations(self, time: int) -> int:
         """Multiplications, each with an addition, for one window of so many moments."""
         total = 0
-        for convolution in self.convolutions:
+        for convolution, _ in self.layers():
             time = -(-time // self.config.stride)
             total += time * convolution.weight.numel()
         return total + self.head.weight.numel()
@@ -101,13 +109,12 @@ class MotionConvolutions(Model):
         small = MotionConvolutions(config)
         before = torch.arange(self.config.in_channels)
         with torch.no_grad():
-            for layer, size in enumerate(channels):
-                kept = self.norms[layer].weight.abs().argsort(descending=True)[:size].sort().values
-                old, new = self.convolutions[layer], small.convolutions[layer]
+            for (old, norm), (new, its) in zip(self.layers(), small.layers(), strict=True):
+                kept = norm.weight.abs().argsort(descending=True)[: new.out_channels].sort().values
                 new.weight.copy_(old.weight[kept][:, before])
-                new.bias.copy_(old.bias[kept])
+                cast(Tensor, new.bias).copy_(cast(Tensor, old.bias)[kept])
                 for name in ("weight", "bias", "running_mean", "running_var"):
-                    getattr(small.norms[layer], name).copy_(getattr(self.norms[layer], name)[kept])
+                    getattr(its, name).copy_(getattr(norm, name)[kept])
                 before = kept
             small.head.weight.copy_(self.head.weight[:, before])
             small.head.bias.copy_(self.head.bias)
