@@ -7,13 +7,14 @@ read the raw motion, a network of convolutions and a small Transformer. All get 
 with the left wrist reflected into a right one, and may learn from copies turned at random.
 Each has the same trials: a ladder of five values for its most important setting at one angle, and a
 ladder of angles at one setting. The people are in five pairs. What is used for a pair is chosen on
-the two neighbouring pairs, by models that saw neither that pair nor the one they are judged on.
+the four others, by models that saw neither that pair nor the one they are judged on.
 The last models learn from nine people and answer for the tenth, with three seeds each.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ LADDERS = {
         0.2,
         0.5,
     ),  # share of the features that a split may choose from
-    "convolutions": (0.0003, 0.001, 0.003, 0.01, 0.03),  # highest learning rate
+    "convolutions": (0.0003, 0.001, 0.003, 0.01, 0.03),  # share of the features that a split may choose from
     "Transformer": (0.0003, 0.001, 0.003, 0.01, 0.03),
 }
 MIDDLE = {"linear model": 0.03, "forest": 0.1, "convolutions": 0.003, "Transformer": 0.003}
@@ -110,8 +111,7 @@ def scores(model: Any, motion: Tensor) -> np.ndarray:
 def tried(who: str, setting: float, angle: float) -> dict[str, Any]:
     """Accuracy in per cent with which each pair of people would choose this setting."""
     its, found = all_windows(), {it: [] for it in range(len(PAIRS))}
-    for first in range(len(PAIRS)):
-        second = (first + 1) % len(PAIRS)
+    for first, second in itertools.combinations(range(len(PAIRS)), 2):
         left_out = persons(its, (*PAIRS[first], *PAIRS[second]))
         model = learnt(who, setting, angle, its[~left_out], seed=0)
         for chooser, judge in ((first, second), (second, first)):

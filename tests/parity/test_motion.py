@@ -1,6 +1,8 @@
-"""Our networks for motion against compositions of torch.nn, in eight bits against integers, and features against numpy."""
+"""Our networks for motion against torch.nn, eight bits against integers, and features against numpy."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def their_convolutions(ours: MotionConvolutions) -> nn.Sequential:
     """The same as a sequence of torch's layers, which has another order of parameters in no layer."""
     layers: list[nn.Module] = []
     sizes = (3, 7, 4, 9)
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in itertools.pairwise(sizes):
         layers += [nn.Conv1d(a, b, 5, stride=3, padding=2), nn.BatchNorm1d(b), nn.ReLU()]
     theirs = nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(9, 5))
     state = ours.state_dict()
