@@ -4,7 +4,7 @@
 
 One thread, some minutes. First, the same two methods with fixed settings in ten folds that hide
 less and less from training: one arm of a person, while the other arm's recordings are there; a
-tenth of each recording, with no overlap; windows at random, whose neighbours overlap with them. In the
+tenth of each recording, without overlap; windows at random, whose neighbours overlap them. In the
 same folds a forest names the person instead of the exercise. Then the network of convolutions
 that learnt from nine people is made narrower and trained a little further, and one as narrow
 learns from the start, for as many steps in all; each answers for the tenth person in eight bits.
