@@ -2,7 +2,7 @@
 
 :class:`MotionConvolutions` slides filters along time, as networks for such signals have done since Zeng et al., 2014,
 "Convolutional neural networks for human activity recognition using mobile sensors"
-(https://doi.org/10.4108/icst.mobicase.2014.257786), each layer with batch normalisation and half as many moments, and
+(https://doi.org/10.4108/icst.mobicase.2014.257786), each layer with batch normalisation and fewer moments, and
 averages over time. :class:`MotionTransformer` reads patches of the signal, as ViT does those of a picture (Dosovitskiy
 et al., 2021, https://arxiv.org/abs/2010.11929), and averages too. :func:`motion_features` describes a window by the
 statistics that are usual in the field. :class:`Int8Convolutions` computes the first network with integers of eight
@@ -35,7 +35,7 @@ class MotionConvolutionsConfig:
     n_classes: int = 7  # kinds of movement
     channels: tuple[int, ...] = (24, 32, 48)  # filters of each layer
     kernel: int = 7  # moments that a filter sees; odd
-    stride: int = 2  # moments from one answer of a filter to the next
+    stride: int = 3  # moments from one answer of a filter to the next
     dropout: float = 0.2  # probability before the classifier, in training only
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class MotionConvolutions(Model):
         """``(batch, time, in_channels)`` to logits ``(batch, n_classes)``."""
         x = motion.transpose(1, 2)
         for convolution, norm in self.layers():
-            x = F.relu(norm(convolution(x)))  # (batch, channels, half the time)
+            x = F.relu(norm(convolution(x)))  # (batch, channels, fewer moments)
         logits: Tensor = self.head(self.dropout(x.mean(dim=2)))
         return logits
 
