@@ -32,7 +32,7 @@ from largemodels.models.motion import motion_features
 PAIRS = ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
 ANGLES = (0.0, 10.0, 20.0, 30.0, 45.0)  # degrees, standard deviation of the turns
 LADDERS = {
-    "linear model": (0.0003, 0.003, 0.03, 0.3, 3.0),  # inverse strength of the penalty
+    "linear model": (0.003, 0.03, 0.3, 3.0, 30.0),  # inverse strength of the penalty
     "convolutions": (0.0003, 0.001, 0.003, 0.01, 0.03),  # highest learning rate
     "forest": (0.02, 0.05, 0.1, 0.2, 0.5),  # share of the features tried at a split
     "Transformer": (0.0003, 0.001, 0.003, 0.01, 0.03),  # highest learning rate
