@@ -4,7 +4,7 @@
 
 One thread, about 3 minutes. A linear model reads 156 features, a network of convolutions the raw
 motion. Both get the same windows, with the left wrist reflected into a right one, and may learn
-from copies turned at random; the study "internet_of_things_others" adds a forest and a Transformer.
+from copies turned at random.
 Each has the same trials: a ladder of five values for its most important setting at one angle, and a
 ladder of angles at one setting. The people are in five pairs. What is used for a pair is chosen on
 the four others, by models that saw neither that pair nor the one they are judged on.
