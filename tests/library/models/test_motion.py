@@ -37,7 +37,7 @@ def test_learns_which_axis_moves(model: MotionConvolutions | MotionTransformer) 
 
 def test_operations_are_those_of_the_convolutions() -> None:
     model = MotionConvolutions(MotionConvolutionsConfig(channels=(4, 5), kernel=3))
-    assert model.operations(21) == 11 * 4 * 6 * 3 + 6 * 5 * 4 * 3 + 5 * 7
+    assert model.operations(20) == 7 * 4 * 6 * 3 + 3 * 5 * 4 * 3 + 5 * 7
 
 
 def test_narrowed_keeps_the_filters_with_the_largest_factors() -> None:
