@@ -1,9 +1,9 @@
-"""Study of the chapter "Motion on the wrist": other ways to split, and a smaller network.
+"""Study of the chapter "Motion on the wrist": other ways to split.
 
     make study NAME=06_applications/internet_of_things_checks
 
-One thread, some minutes. First, the same two methods with fixed settings in ten folds that hide
-less and less from training: one arm of a person, while the other arm's recordings are there; a
+One thread, about a minute. The same two methods with fixed settings in ten folds that hide less and
+less from training: one recording of a person, while the other recordings of both arms are there; a
 tenth of each recording, without overlap; windows at random, whose neighbours overlap them. In the
 same folds a forest names the person instead of the exercise.
 """
@@ -25,10 +25,6 @@ import largemodels as lm
 from largemodels.data.series import Windows, watch_motion
 
 N_FOLDS, ANGLE = 10, 20.0
-NARROW, FURTHER = (
-    (12, 16, 24),
-    100,
-)  # filters of the smaller network; steps after it was cut
 
 
 def fold_of(its: Windows, how: str) -> Tensor:
@@ -40,7 +36,8 @@ def fold_of(its: Windows, how: str) -> Tensor:
         lengths = torch.tensor([len(it.motion) for it in watch_motion()])
         return N_FOLDS * (its.start + 100) // lengths[its.recording]
     right = torch.tensor([it.right for it in watch_motion()])[its.recording]
-    # Of each exercise one right and one left arm, of different people.
+    # Each fold has one recording of a right and one of a left arm for each exercise, so a person's
+    # seven exercises with one arm lie in seven folds.
     return (its.person - its.exercise + 5 * right.long()) % N_FOLDS
 
 
@@ -79,7 +76,7 @@ def split(how: str, who: str, fold: int) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("06_applications/internet_of_things_checks")
-    for how in ("arms", "parts", "windows"):
+    for how in ("recordings", "parts", "windows"):
         for who in ("linear model", "convolutions", "names the person"):
             for fold in range(N_FOLDS):
                 study.row(split, how=how, who=who, fold=fold)
