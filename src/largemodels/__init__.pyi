@@ -30,6 +30,7 @@ from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
 from .data.ratings import rated_sentences as rated_sentences
+from .data.series import watch_motion as watch_motion
 from .data.solar_cells import solar_cells as solar_cells
 from .data.speech import prompts as prompts
 from .data.stamps import stamps as stamps
@@ -80,6 +81,10 @@ from .models.marian import Marian as Marian
 from .models.marian import MarianConfig as MarianConfig
 from .models.mlp import MLP as MLP
 from .models.mlp import MLPConfig as MLPConfig
+from .models.motion import MotionConvolutions as MotionConvolutions
+from .models.motion import MotionConvolutionsConfig as MotionConvolutionsConfig
+from .models.motion import MotionTransformer as MotionTransformer
+from .models.motion import MotionTransformerConfig as MotionTransformerConfig
 from .models.ngram import NGram as NGram
 from .models.perceptron import Perceptron as Perceptron
 from .models.phrases import Phrases as Phrases
