@@ -46,7 +46,7 @@ def german_credit(*, unchecked: bool = False) -> pd.DataFrame:
     path = files("german-credit", unchecked=unchecked)["credit-g.arff"]
     values, _ = arff.loadarff(path)
     table = pd.DataFrame(values)
-    for name in table.columns[table.dtypes == object]:
+    for name in table.select_dtypes(object):
         table[name] = table[name].str.decode("ascii").astype("category")
     if set(table["class"]) != {"good", "bad"}:
         raise DataError(f"{path} does not tell good credits from bad ones.")
@@ -100,14 +100,14 @@ def _decompressed(data: bytes, kind: bytes) -> bytes:
     if kind == b"Z":
         filters = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
         return lzma.decompress(data, lzma.FORMAT_RAW, filters=filters)
-    return bz2.decompress(data) if kind == b"2" else zlib.decompress(data)
+    return bz2.decompress(data) if kind == b"2" else zlib.decompress(data, wbits=47)  # or gzip
 
 
 def _read(data: bytes, folder: Path) -> Vector:
     path = folder / "object.rda"
     path.write_bytes(b"RDX3\n" + data)
     found: Any = read_rda(path)  # one object, not named ones
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Columns:
         numbers = table.select_dtypes("number")
         middle = numbers.median()
         whole = numbers.fillna(middle)
-        values = {it: sorted(table[it].dropna().unique()) for it in table.select_dtypes("category")}
+        values = {str(it): sorted(table[it].dropna().unique()) for it in table.select_dtypes("category")}
         gaps = tuple(numbers.columns[numbers.isna().any()])
         return cls(middle, whole.mean(), whole.std().replace(0.0, 1.0), gaps, values)
 

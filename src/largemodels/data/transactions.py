@@ -133,7 +133,7 @@ def _habits(config: TransactionsConfig, rng: np.random.Generator) -> pd.DataFram
     names = ("seconds", "day", "card", "terminal", "amount")
     columns = [np.concatenate(it) for it in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 5
     found = pd.DataFrame(dict(zip(names, columns, strict=True)))
-    whole = {it: int for it in names[:4]}
+    whole = dict.fromkeys(names[:4], int)
     return found.astype(whole).sort_values("seconds", kind="stable", ignore_index=True)
 
 

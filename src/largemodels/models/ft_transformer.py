@@ -62,6 +62,9 @@ class FTTransformerConfig:
 class FeatureTokenizer(nn.Module):
     """A vector of each column: a number times a learned vector, or the vector of a category, plus the column's own."""
 
+    first: Tensor
+    cardinalities: Tensor
+
     def __init__(self, config: FTTransformerConfig) -> None:
         super().__init__()
         d_model, bound = config.d_model, config.d_model**-0.5
@@ -73,7 +76,9 @@ class FeatureTokenizer(nn.Module):
         self.categories = vectors(sum(config.cardinalities))  # one vector a value, column after column
         self.columns = vectors(config.n_columns)  # numbers first
         first = torch.tensor([0, *config.cardinalities]).cumsum(0)[:-1]
-        self.register_buffer("first", first, persistent=False)  # (columns of categories,), of each in `categories`
+        self.register_buffer(
+            "first", first, persistent=False
+        )  # (columns of categories,), of each in `categories`
         self.register_buffer("cardinalities", torch.tensor(config.cardinalities).long(), persistent=False)
 
     def forward(self, numbers: Tensor, categories: Tensor) -> Tensor:

@@ -18,7 +18,9 @@ def test_a_token_is_a_number_times_a_vector_or_a_categorys_vector() -> None:
     assert tokens.shape == (4, 6)
     assert_close(tokens[1], -tokenizer.numeric[1] + tokenizer.columns[1])
     assert_close(tokens[2], tokenizer.categories[1] + tokenizer.columns[2])
-    assert_close(tokens[3], tokenizer.categories[3 + 3] + tokenizer.columns[3])  # after the three of the other column
+    assert_close(
+        tokens[3], tokenizer.categories[3 + 3] + tokenizer.columns[3]
+    )  # after the three of the other column
 
 
 def test_tables_of_one_kind_only() -> None:
@@ -47,9 +49,17 @@ def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
 @pytest.mark.parametrize(
     ("numbers", "categories", "message"),
     [
-        (torch.zeros(1, 3), torch.zeros(1, 2).long(), "2 columns of numbers and 2 of categories, not 3 and 2"),
+        (
+            torch.zeros(1, 3),
+            torch.zeros(1, 2).long(),
+            "2 columns of numbers and 2 of categories, not 3 and 2",
+        ),
         (torch.zeros(1, 2), torch.zeros(1, 1).long(), "not 2 and 1"),
-        (torch.zeros(1, 2), torch.tensor([[3, 0]]), "a number that its column"),  # would be the other column's
+        (
+            torch.zeros(1, 2),
+            torch.tensor([[3, 0]]),
+            "a number that its column",
+        ),  # would be the other column's
         (torch.zeros(1, 2), torch.tensor([[0, -1]]), "a number that its column"),
     ],
 )
