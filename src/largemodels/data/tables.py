@@ -148,7 +148,7 @@ class Columns:
         numbers = table[list(self.middle.index)]
         scaled = (numbers.fillna(self.middle) - self.centre) / self.spread
         codes = [
-            pd.Categorical(table[name], categories=known).codes.astype(np.int64) + 1
+            pd.Index(known).get_indexer(pd.Index(table[name].astype(object))).astype(np.int64) + 1
             for name, known in self.values.items()
         ]
         codes += [numbers[name].isna().to_numpy().astype(np.int64) for name in self.gaps]

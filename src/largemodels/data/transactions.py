@@ -129,7 +129,9 @@ def _habits(config: TransactionsConfig, rng: np.random.Generator) -> pd.DataFram
         negative = amount < 0
         amount[negative] = rng.uniform(0, 2 * mean[card], negative.sum())
         terminal = rng.choice(near, len(day))
-        parts.append((day * DAY + second.astype(int), day, np.full(len(day), card), terminal, amount))
+        parts.append(
+            (day * DAY + second.astype(int), day, np.full(len(day), card), terminal, amount.round(2))
+        )
     names = ("seconds", "day", "card", "terminal", "amount")
     columns = [np.concatenate(it) for it in zip(*parts, strict=True)] if parts else [np.zeros(0)] * 5
     found = pd.DataFrame(dict(zip(names, columns, strict=True)))
@@ -148,7 +150,7 @@ def counts(table: pd.DataFrame, key: str, windows: tuple[int, ...] = (1, 7, 30))
     Returns:
         columns ``{key}_count_{days}`` and ``{key}_mean_{days}``, the mean amount.
     """
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for days in windows:
         count, total = _sums(table, key, table.amount.to_numpy(), days * DAY)
         found |= {f"{key}_count_{days}": count, f"{key}_mean_{days}": total / count}
@@ -163,7 +165,8 @@ def risks(table: pd.DataFrame, windows: tuple[int, ...] = (1, 7, 30), delay: int
     Returns:
         columns ``terminal_known_{days}``, the number, and ``terminal_risk_{days}``, the share, 0 if there was none.
     """
-    labels, found = table.fraud.to_numpy().astype(float), {}
+    labels = table.fraud.to_numpy().astype(float)
+    found: dict[str, np.ndarray] = {}
     recent = _sums(table, "terminal", labels, delay * DAY)
     for days in windows:
         longer = _sums(table, "terminal", labels, (delay + days) * DAY)
