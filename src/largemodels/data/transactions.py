@@ -187,3 +187,41 @@ def _sums(table: pd.DataFrame, key: str, values: np.ndarray, seconds: int) -> tu
     count, found = np.empty(len(table)), np.empty(len(table))
     count[order], found[order] = places + 1 - first, total[places + 1] - total[first]
     return count, found
+
+
+def card_precision(
+    table: pd.DataFrame,
+    chance: np.ndarray,
+    days: tuple[int, int],
+    checked: int,
+    known: tuple[int, int] | None,
+) -> tuple[float, float]:
+    """Which share of the cards that are checked had a fraud that day, and the most that it could have been.
+
+    Each day the cards with the highest chances are checked. With ``known``, as in the book by Le Borgne and others, a
+    card in which a check found a fraud is blocked and not asked about again, and neither is one whose fraud is known.
+
+    Args:
+        table: of :func:`transactions`, in the order of time.
+        chance: of fraud, for each payment of the days; a card has the highest of its payments' chances.
+        days: first day that is judged, and the day after the last.
+        checked: cards a day.
+        known: first day whose frauds are known, and after how many days one is known; None: no card is blocked.
+
+    Returns:
+        two shares, means over days. The second is what checking the cards with a fraud among those asked about reaches.
+    """
+    asked = table[table.day.between(days[0], days[1] - 1)].assign(chance=chance)
+    blocked: set[int] = set()
+    found, most = [], []
+    for day in range(*days):
+        its = asked[asked.day == day]
+        if known is not None:
+            told = table[table.day.between(known[0], day - known[1] - 1) & table.fraud]
+            its = its[~its.card.isin(blocked | set(told.card))]
+        cards = its.groupby("card").agg({"chance": "max", "fraud": "max"})
+        first = cards.sort_values("chance", ascending=False, kind="stable").head(checked)
+        blocked |= set(first.index[first.fraud])
+        found.append(first.fraud.sum() / checked)
+        most.append(min(checked, int(cards.fraud.sum())) / checked)
+    return float(np.mean(found)), float(np.mean(most))

@@ -9,6 +9,7 @@ from largemodels.data.transactions import (
     LARGE,
     TERMINAL,
     TransactionsConfig,
+    card_precision,
     counts,
     risks,
     smaller,
@@ -127,3 +128,23 @@ def test_counts_agree_with_a_loop() -> None:
 def test_settings_are_checked(settings: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TransactionsConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_cards_that_are_checked() -> None:
+    table = pd.DataFrame(
+        {
+            "day": [0, 1, 1, 1, 2, 2, 2, 2],
+            "card": [3, 0, 0, 1, 0, 1, 2, 3],
+            "fraud": [True, False, True, False, True, False, False, True],
+        }
+    )
+    chance = np.array([0.1, 0.9, 0.8, 0.9, 0.7, 0.1, 0.8])
+    # Day 1: card 0 has a chance of 0.9 and a fraud; day 2: card 0 and then card 3.
+    assert card_precision(table, chance, (1, 3), 1, None) == (1.0, 1.0)
+    assert card_precision(table, chance, (1, 3), 2, None) == (0.75, 0.75)
+    # On day 2 card 0 is blocked, as it was found; card 3 as well, since its fraud of day 0 is known.
+    assert card_precision(table, chance, (1, 3), 1, (0, 1)) == (0.5, 0.5)
+    # If frauds are known only after three days, card 3 is asked about.
+    assert card_precision(table, chance, (1, 3), 1, (0, 3)) == (1.0, 1.0)
+    # If frauds before day 1 are not known, too.
+    assert card_precision(table, chance, (1, 3), 1, (1, 1)) == (1.0, 1.0)
