@@ -34,6 +34,8 @@ from .data.series import watch_motion as watch_motion
 from .data.solar_cells import solar_cells as solar_cells
 from .data.speech import prompts as prompts
 from .data.stamps import stamps as stamps
+from .data.tables import credit_scoring as credit_scoring
+from .data.tables import german_credit as german_credit
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles
@@ -67,6 +69,8 @@ from .models.face_finder import FaceFinderConfig as FaceFinderConfig
 from .models.face_points import FacePoints as FacePoints
 from .models.face_points import FacePointsConfig as FacePointsConfig
 from .models.feed_forward import FeedForward as FeedForward
+from .models.ft_transformer import FTTransformer as FTTransformer
+from .models.ft_transformer import FTTransformerConfig as FTTransformerConfig
 from .models.gpt import GPT as GPT
 from .models.gpt import GPTConfig as GPTConfig
 from .models.graph import Graph as Graph
