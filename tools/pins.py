@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from largemodels.book import provenance
+from largemodels.data import sources
 from tools.notebooks import ROOT
 
 
@@ -40,7 +41,8 @@ def changes(versions: Mapping[str, str], data: Iterable[str], root: Path = ROOT)
         package = provenance.normal_name(library or entry.get("package", ""))
         if not entry:
             found.append(f"the data set {name} is not in data/registry.toml")
-        elif library or package in now:
+        # A library of the same name may be installed beside an archive that is only unpacked.
+        elif library or (package in now and entry.get("source") not in sources.ARCHIVES):
             found.append(_difference(package, version, now))
         elif version not in entry.get("versions", {}):
             found.append(f"{name} {version} is no longer registered")
