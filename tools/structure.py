@@ -100,7 +100,9 @@ def _first_picture(notebook: NotebookNode, executed: bool) -> Iterator[tuple[int
             sections[0],
             "the first section begins too early; it comes after the settings and the first picture",
         )
-    between = notebook.cells[start:end]
+    between = [
+        cell for cell in notebook.cells[start:end] if "hide-cell" not in tags(cell)
+    ]  # nobody sees a folded one
     shown = {
         kind for cell in between for output in cell.get("outputs", []) for kind in output.get("data", {})
     }
