@@ -14,6 +14,7 @@ filling in masked tokens of 14,000 other molecules ("pretrained").
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,8 @@ def data() -> tuple[list[str], np.ndarray, list[list[str]], compounds.SmilesToke
     table = solubility()
     smiles = table.smiles.tolist()
     others = compounds.writings(smiles, N_WRITINGS, 0)
-    tokens = compounds.SmilesTokens([*smiles, *sum(others, []), *sum(unlabelled(), [])])
+    written = itertools.chain(smiles, *others, *unlabelled())
+    tokens = compounds.SmilesTokens(written)
     return smiles, table.solubility.to_numpy(), others, tokens
 
 
