@@ -16,6 +16,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import drug_discovery_study as first
 import numpy as np
 import torch
 from rdkit import Chem, RDLogger
@@ -189,6 +190,12 @@ def training(steps: int) -> dict[str, Any]:
     return {"training_loss": losses[0], "loss": losses[1]}
 
 
+def vocabularies(n_special: int) -> dict[str, Any]:
+    """The pieces that the writer knows, and the reader of the first study."""
+    known = {"writer": tokens(), "reader": first.data()[3]}
+    return {name: it.pieces[n_special:] for name, it in known.items()}
+
+
 def written(n: int, seed: int) -> dict[str, Any]:
     """Of texts of the GPT: shares of molecules, of different ones, of new ones; the same of the
     library's molecules with one carbon more.
@@ -235,6 +242,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("06_applications/drug_discovery_writer")
     study.row(training, steps=STEPS)
+    study.row(vocabularies, n_special=len(compounds.SPECIAL))
     for seed in SEEDS:
         study.row(written, n=2000, seed=seed)
     for target in PROPERTY:
