@@ -16,7 +16,6 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import drug_discovery_study as first
 import numpy as np
 import torch
 from rdkit import Chem, RDLogger
@@ -187,13 +186,8 @@ def training(steps: int) -> dict[str, Any]:
         losses = [
             writer().loss(*ahead(it)).item() for it in (library()[:500], library()[9000:])
         ]
-    return {"training_loss": losses[0], "loss": losses[1]}
-
-
-def vocabularies(n_special: int) -> dict[str, Any]:
-    """The pieces that the writer knows, and the reader of the first study."""
-    known = {"writer": tokens(), "reader": first.data()[3]}
-    return {name: it.pieces[n_special:] for name, it in known.items()}
+    pieces = tokens().pieces[len(compounds.SPECIAL) :]
+    return {"training_loss": losses[0], "loss": losses[1], "pieces": pieces}
 
 
 def written(n: int, seed: int) -> dict[str, Any]:
@@ -242,7 +236,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("06_applications/drug_discovery_writer")
     study.row(training, steps=STEPS)
-    study.row(vocabularies, n_special=len(compounds.SPECIAL))
     for seed in SEEDS:
         study.row(written, n=2000, seed=seed)
     for target in PROPERTY:
