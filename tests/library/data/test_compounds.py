@@ -12,7 +12,7 @@ from largemodels.data import compounds
 from largemodels.data.compounds import END, OTHER, PAD, START, SmilesTokens
 
 
-@pytest.mark.parametrize(("source", "n"), [("screening", 9995), ("nci", 4549)])
+@pytest.mark.parametrize(("source", "n"), [("screening", 9997), ("nci", 4555)])
 def test_unlabelled_molecules(source: str, n: int) -> None:
     found = compounds.unlabelled(source)
     assert len(found) == n == len(set(found))
