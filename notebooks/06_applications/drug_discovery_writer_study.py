@@ -95,9 +95,12 @@ def write(model: lm.GPT, n: int, seed: int) -> list[str]:
 
 
 def canonical(text: str) -> str | None:
-    """The molecule as RDKit writes it, or None if the text is none."""
+    """The molecule as RDKit writes it, or None if the text is none that RDKit reads back."""
     read = Chem.MolFromSmiles(text) if text else None
-    return None if read is None or "." in text else Chem.MolToSmiles(read)
+    if read is None or "." in text:
+        return None
+    written = Chem.MolToSmiles(read)
+    return written if Chem.MolFromSmiles(written) is not None else None
 
 
 def molecules(texts: list[str], known: set[str]) -> list[str]:
@@ -238,9 +241,9 @@ if __name__ == "__main__":
     study.row(training, steps=STEPS)
     for seed in SEEDS:
         study.row(written, n=1000, seed=seed)
-    for target in PROPERTY:
+    for seed in SEEDS:
         for way in ("library", "gpt", "tuned", "changes"):
-            for seed in SEEDS:
+            for target in PROPERTY:
                 study.row(steered, way=way, target=target, seed=seed)
-                study.row(fooled, way=way, target=target, seed=seed)
+            study.row(fooled, way=way, target="logp", seed=seed)
     study.save()
