@@ -27,11 +27,8 @@ from largemodels.data import compounds
 from largemodels.data.molecules import solubility
 
 STEPS, BATCH, CALLS, ROUNDS, SEEDS = 1_000, 64, 500, 4, (0, 1, 2)
-FEW, MANY, ASKED = (
-    500,
-    4_000,
-    50,
-)  # molecules that the forest learns from; asks about; favourites
+# Molecules that a forest learns from; that it is asked about; favourites.
+FEW, MANY, ASKED = 500, 1_000, 20
 PROPERTY: dict[str, Callable[[Any], float]] = {"qed": QED.qed, "logp": Crippen.MolLogP}
 Score = Callable[[list[str]], np.ndarray]
 
