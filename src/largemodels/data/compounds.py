@@ -55,7 +55,8 @@ def unlabelled(
     path = files("compounds", unchecked=unchecked)[SOURCES[source]]
     with path.open(encoding="utf-8", newline="") as file:
         written = [row[0] if source == "screening" else row[0].split()[0] for row in csv.reader(file) if row]
-    RDLogger.DisableLog("rdApp.*")  # a few of the collection cannot be read, which is expected
+    # A few of the collection cannot be read, which is expected.
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     taken, found = set(without), []
     for smiles in written:
         read = Chem.MolFromSmiles(smiles)
@@ -128,7 +129,9 @@ def similarity(smiles: Sequence[str], to: Sequence[str]) -> np.ndarray:
     from rdkit import DataStructs
 
     known = fingerprints(to)
-    return np.array([DataStructs.BulkTanimotoSimilarity(one, known) for one in fingerprints(smiles)])
+    return np.array(
+        [DataStructs.BulkTanimotoSimilarity(one, known) for one in fingerprints(smiles)]  # type: ignore[call-overload]
+    )
 
 
 def similar_groups(smiles: Sequence[str], least: float) -> np.ndarray:
