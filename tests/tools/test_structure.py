@@ -87,7 +87,11 @@ ORDER: dict[str, tuple[Fault, int, str]] = {
     "no question": (lambda nb: change(nb, "How low can a loss be?", "A loss."), 0, "question"),
     "question after the set-up": (lambda nb: nb.cells.insert(4, markdown(ask(nb))), 0, "question"),
     "no first picture": (lambda nb: nb.cells.append(nb.cells.pop(4)), 4, "a picture, or a study's row"),
-    "folded first picture": (lambda nb: nb.cells[4].metadata.update(tags=["hide-cell"]), 4, "a picture, or a"),
+    "folded first picture": (
+        lambda nb: nb.cells[4].metadata.update(tags=["hide-cell"]),
+        4,
+        "a picture, or a",
+    ),
     "section before the picture": (lambda nb: nb.cells.insert(4, nb.cells.pop(5)), 4, "a picture, or a"),
     "section before the set-up": (lambda nb: nb.cells.insert(1, nb.cells.pop(5)), 1, "first section begins"),
     "no origin": (lambda nb: change(nb, "## Where it comes from", "## Origin"), 5, "first section must be"),
