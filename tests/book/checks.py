@@ -197,30 +197,51 @@ def overflow_in_other_fonts(page: Page) -> list[str]:
 
 
 _LIKE_ANOTHER = """() => {
+  const seen = new Set(), texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), again = [];
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.data.trim() || text.parentElement.closest('script, style, mjx-container')) continue;
+    let look = '';
+    for (let e = text.parentElement; e && e.tagName !== 'HTML'; e = e.parentElement) {
+      look += `/${e.tagName} ${e.className} ${e.id && 'id'} ${e.getAttribute('style') || ''}`;
+      if (e.tagName === 'TR') look += e.sectionRowIndex % 2;  // rows in two colours
+    }
+    if (seen.has(look)) again.push(text); else seen.add(look);
+  }
+  for (const text of again) text.data = '';
+}"""
+
+
+_FORMULAS_LIKE_ANOTHER = """() => {
   const seen = new Set();
-  for (const e of [...document.querySelectorAll('.highlight pre span')]) {
-    if (e.children.length) continue;
-    let look = e.getAttribute('style') || '';
-    for (let p = e; p && p.tagName !== 'ARTICLE'; p = p.parentElement) look += '/' + p.tagName + p.className;
-    if (seen.has(look)) e.remove(); else seen.add(look);
+  for (const formula of [...document.querySelectorAll('mjx-container')]) {
+    const look = [formula.className, formula.getAttribute('display'), formula.parentElement.className].join('/');
+    if (seen.has(look)) formula.remove(); else seen.add(look);
   }
 }"""
 
 
-def thin_out(page: Page) -> None:
-    """Take away each piece of code for which there is another with the same classes, and so the same colours.
+def thin_out_formulas(page: Page) -> None:
+    """Take away each formula for which there is another of its kind: MathJax makes hundreds of elements of one."""
+    page.evaluate(_FORMULAS_LIKE_ANOTHER)
 
-    A chapter has ten thousand, of which a few dozen look different, and axe takes milliseconds for each.
+
+def thin_out(page: Page) -> None:
+    """Take away each text for which there is another in elements of the same kinds, and so in the same colours.
+
+    A chapter has thousands, of which some hundreds look different, and axe takes milliseconds for the contrast of each.
     """
     page.evaluate(_LIKE_ANOTHER)
 
 
-def accessibility(page: Page, *rules: str) -> list[str]:
-    """Serious and critical faults that axe finds, by the rules named or by all rules."""
+def accessibility(page: Page, *, contrast: bool) -> list[str]:
+    """Serious and critical faults that axe finds: of contrast, or of all else."""
     # Without preload: axe looks for imported style sheets in the wrong folder.
     options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
-    if rules:
-        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    if contrast:
+        options["runOnly"] = {"type": "rule", "values": ["color-contrast"]}
+    else:
+        options["rules"] = {"color-contrast": {"enabled": False}}
     found = Axe().run(page, options=options).response["violations"]
     return [
         f"axe {fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:160]}"
@@ -282,8 +303,10 @@ def page_faults(browser: Browser, base: str, name: str) -> list[str]:
         problems = [*formulas(page), *markup_left(page), *alternative_texts(page), *overflow(page, DESKTOP)]
         problems += overflow(page, PHONE)
         problems += overflow_in_other_fonts(page)
+        thin_out_formulas(page)
+        problems += accessibility(page, contrast=False)
         thin_out(page)
-        problems += accessibility(page)
+        problems += accessibility(page, contrast=True)
         page.evaluate("() => { document.documentElement.dataset.theme = 'dark' }")
-        problems += [f"in dark mode: {fault}" for fault in accessibility(page, "color-contrast")]
+        problems += [f"in dark mode: {fault}" for fault in accessibility(page, contrast=True)]
         return console_errors(visit) + outside_requests(visit) + problems
