@@ -42,7 +42,8 @@ The book follows the outline of an article, which [](/book/source.md) describes.
 statements, section by section and within a section in its order: what it claims, in our own words, our verdict, and the
 proof. Where a chapter treats a statement, its note is repeated here and the chapter linked; where none does, the proof
 is a source, or a computation that a test of the book repeats. Opinions and announcements are left out, and so is what
-the article says a second time."""
+the article says a second time. Some statements of sections 1.3, 6, 8 and 9 that only a measurement can settle have no
+entry yet."""
 
 
 def duration(seconds: float) -> str:
@@ -211,7 +212,7 @@ def _entered(entry: audit.Entry, titles: dict[str, str], found: Mapping[str, Any
     if entry.chapter and not (entry.proof or entry.shows):
         proofs.append("The chapter shows it.")
     if entry.test:
-        proofs.append("A test of the book computes it.")
+        proofs.append("A test of the book checks this.")
     return f"{said}\n\n{_quotation(' '.join(filter(None, proofs)))}"
 
 

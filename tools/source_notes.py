@@ -20,19 +20,20 @@ VERDICTS = {
     "unsupported": "nothing that we measured or found in the literature supports it",
     "right": "it holds; the chapter or the source shows it",
 }
-# The article's sections, in its order, with what they are about in our words. It numbers section 2 twice.
+# The article's sections, in its order, with what they are about in our words. It numbers
+# the topics of section 2 twice: what stands there before the semicolon is the first pass's.
 SECTIONS = {
     "1": "background",
     "1.1": "history",
     "1.2": "fields of application",
     "1.3": "problems",
     "2": "concepts",
-    "2.1": "neural networks, in both passes",
-    "2.2": "depth in the first pass, self-attention in the second",
-    "2.3": "self-attention in the first pass, encoder and decoder in the second",
-    "2.4": "encoder and decoder in the first pass, GANs in the second",
-    "2.5": "GANs in the first pass, meta-learning in the second",
-    "2.6": "meta-learning in the first pass, cross-modal learning in the second",
+    "2.1": "neural networks",
+    "2.2": "depth; self-attention",
+    "2.3": "self-attention; encoder and decoder",
+    "2.4": "encoder and decoder; GANs",
+    "2.5": "GANs; meta-learning",
+    "2.6": "meta-learning; cross-modal learning",
     "2.7": "cross-modal learning",
     "3": "algorithms",
     "3.1": "the Transformer",

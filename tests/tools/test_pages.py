@@ -133,7 +133,7 @@ def test_an_entry_shows_all_its_proofs(record: dict[str, Any]) -> None:
     text = pages.audit_page([], TITLES, [entry], {"05_project/small": record})
     assert r"**Wrong:** It costs \$5. ([A small chapter](/notebooks/05_project/small.ipynb))" in text
     claimed = "The chapter claims: test loss, 1.612 nats, within 1.55 to 1.68."
-    assert f"> A *source* says. {claimed} A test of the book computes it." in text
+    assert f"> A *source* says. {claimed} A test of the book checks this." in text
     alone = pages.audit_page([], TITLES, [replace(entry, proof="", shows=(), test="")])
     assert "> The chapter shows it.\n" in alone
 
