@@ -21,7 +21,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
-from tools import notebooks, records, studies
+from tools import audit, notebooks, records, studies
 
 SHARED = ("_config.yml", "book", "src")  # of every edition
 
@@ -69,7 +69,7 @@ def write(chapters: list[str], folder: Path, root: Path = notebooks.ROOT) -> dic
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     short = shortened(toc, chapters)
     shutil.rmtree(folder, ignore_errors=True)
-    files = [notebooks.path_of(chapter, root) for chapter in chapters]
+    files = [root / audit.TABLE, *(notebooks.path_of(chapter, root) for chapter in chapters)]
     files += [records.path(chapter, root) for chapter in chapters]
     for study in studies.names(root):
         owners = [it for it in notebooks.chapters(root) if study.startswith(it)]

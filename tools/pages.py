@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from largemodels.book.start import RUN_ON
-from tools import cells, edition, gallery, notebooks, records, source_notes, studies
+from tools import audit, cells, edition, gallery, notebooks, records, source_notes, studies
 from tools.markdown import literal, unlinked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,9 +38,12 @@ ones; if they differ, the whole study is run again. Rows are counted from 0."""
 AUDIT_INTRODUCTION = """\
 # What the article says and what holds
 
-The book follows the outline of an article, which [](/book/source.md) describes. Where a chapter meets one of
-its statements, a note says what the article claims, in our own words, and what holds. This page collects the
-notes by the article's sections."""
+The book follows the outline of an article, which [](/book/source.md) describes. This page goes through its factual
+statements, section by section and within a section in its order: what it claims, in our own words, our verdict, and the
+proof. Where a chapter treats a statement, its note is repeated here and the chapter linked; where none does, the proof
+is a source, or a computation that a test of the book repeats. Opinions and announcements are left out, and so is what
+the article says a second time. Some statements of sections 1.3, 6, 8 and 9 that only a measurement can settle have no
+entry yet."""
 
 
 def duration(seconds: float) -> str:
@@ -144,22 +148,80 @@ def _claims(record: dict[str, Any]) -> str:
     return f"{claims}\n\n{run}"
 
 
-def audit_page(notes: list[source_notes.SourceNote], titles: dict[str, str]) -> str:
-    """What the article says and what holds, section by section; `titles` has the title of each chapter."""
-    if not notes:
+def audit_page(
+    notes: list[source_notes.SourceNote],
+    titles: dict[str, str],
+    entries: Iterable[audit.Entry] = (),
+    found: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """What the article says and what holds, section by section.
+
+    Args:
+        notes: of the chapters.
+        titles: of each chapter.
+        entries: of the table, for what no note treats.
+        found: the chapters' records, by chapter, for the claims that entries show.
+    """
+    noted = [(note.section, note.line, note.verdict, _noted(note, titles)) for note in notes]
+    rest = [(entry.section, entry.line, entry.verdict, _entered(entry, titles, found)) for entry in entries]
+    told = sorted([*noted, *rest], key=lambda it: (_numbers(it[0]), it[1] is None, it[1] or 0))
+    if not told:
         return f"{AUDIT_INTRODUCTION}\n\nThere is no note yet.\n"
-    counts = Counter(note.verdict for note in notes)
-    rows = [[verdict, meaning, str(counts[verdict])] for verdict, meaning in source_notes.VERDICTS.items()]
-    parts = [AUDIT_INTRODUCTION, table(["Verdict", "Meaning", "Notes:"], rows)]
+    meanings = [[verdict, meaning] for verdict, meaning in source_notes.VERDICTS.items()]
+    counts = Counter((section, verdict) for section, _, verdict, _ in told)
+    parts = [AUDIT_INTRODUCTION, table(["Verdict", "Meaning"], meanings), _summary(counts)]
     section = None
-    for note in sorted(notes, key=lambda note: (_numbers(note.section), note.chapter, note.cell)):
-        if note.section != section:
-            section = note.section
-            parts.append(f"## Section {section}")
-        quotation = "\n".join(f"> {line}".rstrip() for line in note.text.strip().splitlines())
-        chapter = link(titles[note.chapter], note.chapter)
-        parts += [f"**{note.verdict.capitalize()}:** {literal(note.claim)} ({chapter})", quotation]
+    for its_section, _, _, text in told:
+        if its_section != section:
+            section = its_section
+            parts.append(f"## Section {section}: {source_notes.SECTIONS[section]}")
+        parts.append(text)
     return "\n\n".join(parts) + "\n"
+
+
+def _summary(counts: Counter[tuple[str, str]]) -> str:
+    """How many statements of each section have each verdict."""
+    rows = []
+    for section in sorted({section for section, _ in counts}, key=_numbers):
+        numbers = [counts[section, verdict] for verdict in source_notes.VERDICTS]
+        rows.append([f"{section} {source_notes.SECTIONS[section]}", *map(str, numbers), str(sum(numbers))])
+    sums = [sum(counts[key] for key in counts if key[1] == verdict) for verdict in source_notes.VERDICTS]
+    rows.append(["**all sections**", *(f"**{number}**" for number in (*sums, sum(sums)))])
+    return table(["Section", *(f"{verdict}:" for verdict in source_notes.VERDICTS), "all:"], rows)
+
+
+def _noted(note: source_notes.SourceNote, titles: dict[str, str]) -> str:
+    """A chapter's note."""
+    chapter = link(titles[note.chapter], note.chapter)
+    return f"{_said(note.verdict, note.claim)} ({chapter})\n\n{_quotation(note.text)}"
+
+
+def _entered(entry: audit.Entry, titles: dict[str, str], found: Mapping[str, Any]) -> str:
+    """An entry of the table, with all its proofs."""
+    said = _said(entry.verdict, entry.claim)
+    if entry.chapter:
+        said += f" ({link(titles[entry.chapter], entry.chapter)})"
+    claims = {claim["name"]: claim for claim in found.get(entry.chapter, {}).get("claims", [])}
+    proofs = [entry.proof.strip()]
+    for name in entry.shows:
+        its = claims[name]
+        bounds = f"within {its['low']:g} to {its['high']:g}"
+        proofs.append(
+            f"The chapter claims: {literal(name)}, {literal(amount(its['value'], its['unit']))}, {bounds}."
+        )
+    if entry.chapter and not (entry.proof or entry.shows):
+        proofs.append("The chapter shows it.")
+    if entry.test:
+        proofs.append("A test of the book checks this.")
+    return f"{said}\n\n{_quotation(' '.join(filter(None, proofs)))}"
+
+
+def _said(verdict: str, claim: str) -> str:
+    return f"**{verdict.capitalize()}:** {literal(claim)}"
+
+
+def _quotation(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
 
 
 def _numbers(section: str) -> list[int]:
@@ -195,10 +257,11 @@ def write(root: Path = ROOT) -> int:
     found = records.load_all(root)
     stored = filter(None, (studies.load(name, root) for name in studies.names(root)))
     known = [found[chapter] for chapter in chapters if chapter in found]
+    entries = [it for it in audit.entries(root) if not it.chapter or it.chapter in chapters]
     pictures = gallery.write_pictures(read, root / "book" / "generated" / gallery.PICTURES)
     texts = {
         "records": records_page(known, titles, stored),
-        "audit": audit_page(source_notes.collect(paths.values()), titles),
+        "audit": audit_page(source_notes.collect(paths.values()), titles, entries, found),
         "chapters": gallery.page(read, pictures, gallery.parts(root)),
     }
     return sum(replace(root / "book" / "generated" / f"{name}.md", text) for name, text in texts.items())

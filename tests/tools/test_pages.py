@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from largemodels.book import claims
 from tools import cells, notebooks, pages
+from tools.audit import Entry
 from tools.markdown import literal
 from tools.passages import Passage, passages
 from tools.source_notes import SourceNote
@@ -94,17 +96,46 @@ def test_pages_without_content_say_so() -> None:
     assert "There is no note yet." in pages.audit_page([], {})
 
 
-def test_audit_page_is_sorted_by_section_and_counts() -> None:
-    notes = [note("4.10", "right", "last"), note("4.5", "wrong", "first"), note("4.5", "wrong", "second")]
-    text = pages.audit_page(notes, TITLES)
-    assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        "## Section 4.5",
-        "## Section 4.10",
+def test_audit_page_is_sorted_by_section_and_line() -> None:
+    notes = [
+        note("10", "right", "last"),
+        note("5.1", "wrong", "fifth"),
+        note("4.5", "wrong", "fourth"),  # without a line
+        replace(note("4.5", "wrong", "third"), line=100),
+        replace(note("4.5", "right", "second"), line=20),
     ]
-    assert text.index("first") < text.index("second") < text.index("last")
-    assert "| wrong | it does not hold; the chapter shows what does | 2 |" in text
-    assert "**Wrong:** first ([A small chapter](/notebooks/05_project/small.ipynb))" in text
-    assert "> It says: first\n>\n> It is not so." in text
+    text = pages.audit_page(notes, TITLES, [Entry("4.5", 9, "first", "right", "It is so.")])
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Section 4.5: a worked example",
+        "## Section 5.1: environment and data",
+        "## Section 10: further reading",
+    ]
+    places = [text.index(f":** {it}") for it in ("first", "second", "third", "fourth", "fifth", "last")]
+    assert places == sorted(places)
+    assert "**Wrong:** third ([A small chapter](/notebooks/05_project/small.ipynb))" in text
+    assert "> It says: third\n>\n> It is not so." in text
+
+
+def test_audit_page_counts_verdicts_a_section() -> None:
+    notes = [note("4.5", "wrong", "a"), note("4.5", "wrong", "b"), note("10", "right", "c")]
+    entries = [Entry("4.5", 1, "d", "unsupported", "We found none."), Entry("10", 1, "e", "right", "It is.")]
+    lines = pages.audit_page(notes, TITLES, entries).splitlines()
+    assert "| Section | wrong | imprecise | unsupported | right | all |" in lines
+    assert "| 4.5 a worked example | 2 | 0 | 1 | 0 | 3 |" in lines
+    assert "| 10 further reading | 0 | 0 | 0 | 2 | 2 |" in lines
+    assert "| **all sections** | **2** | **0** | **1** | **2** | **5** |" in lines
+
+
+def test_an_entry_shows_all_its_proofs(record: dict[str, Any]) -> None:
+    entry = Entry(
+        "4.5", 357, "It costs $5.", "wrong", "A *source* says.\n", "05_project/small", ("test loss",), "a_sum"
+    )
+    text = pages.audit_page([], TITLES, [entry], {"05_project/small": record})
+    assert r"**Wrong:** It costs \$5. ([A small chapter](/notebooks/05_project/small.ipynb))" in text
+    claimed = "The chapter claims: test loss, 1.612 nats, within 1.55 to 1.68."
+    assert f"> A *source* says. {claimed} A test of the book checks this." in text
+    alone = pages.audit_page([], TITLES, [replace(entry, proof="", shows=(), test="")])
+    assert "> The chapter shows it.\n" in alone
 
 
 def test_only_changed_pages_are_written(listed: Path) -> None:
@@ -124,6 +155,19 @@ def test_chapters_outside_the_contents_are_left_out(listed: Path) -> None:
     assert pages.write(listed) == 3
     for page in (listed / "book" / "generated").glob("*.md"):
         assert "small" not in page.read_text(encoding="utf-8")
+
+
+def test_the_audit_shows_the_table(listed: Path) -> None:
+    (listed / "data" / "audit.toml").write_text(
+        '[[entry]]\nsection = "9"\nline = 7\nverdict = "right"\nclaim = "All is well."\nproof = "It is."\n'
+        '[[entry]]\nsection = "9"\nline = 8\nverdict = "right"\nclaim = "Of another edition."\n'
+        'chapter = "01_history/other"\n',
+        encoding="utf-8",
+    )
+    pages.write(listed)
+    text = (listed / "book" / "generated" / "audit.md").read_text(encoding="utf-8")
+    assert "All is well." in text
+    assert "Of another edition." not in text
 
 
 def test_a_notebook_saved_after_exploring_is_not_in_the_book(listed: Path) -> None:

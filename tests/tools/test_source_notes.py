@@ -41,6 +41,15 @@ def test_notes_are_collected(book: Path) -> None:
 @pytest.mark.parametrize("verdict", ["wrong", "imprecise", "unsupported", "right"])
 def test_good_notes(section: str, verdict: str) -> None:
     assert faults(section=section, verdict=verdict) == []
+    assert faults(section=section, verdict=verdict, line="357") == []
+
+
+def test_the_line_of_a_note_is_collected(book: Path) -> None:
+    (path,) = notebooks.paths(book)
+    notebook = notebooks.read(path)
+    notebook.cells[18].metadata["source_note"]["line"] = "357"
+    notebooks.write(path, notebook)
+    assert [note.line for note in source_notes.collect([path])] == [357]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +60,11 @@ def test_good_notes(section: str, verdict: str) -> None:
         {"section": "11.1"},
         {"section": "4.5.1.2"},
         {"section": "4."},
+        {"section": "4.6"},
+        {"section": "2.8"},
+        {"line": "0"},
+        {"line": "12a"},
+        {"line": 12},
         {"section": "four"},
         {"section": 4.5},
         {"verdict": "false"},
@@ -95,6 +109,11 @@ def test_a_chinese_term_is_fine() -> None:
 def test_a_note_is_a_markdown_cell() -> None:
     notebook = v4.new_notebook(cells=[code("1", source_note=NOTED)])
     assert len(source_notes.problems(Path("a.ipynb"), notebook)) == 1
+
+
+def test_every_note_of_the_book_has_its_place_in_the_article() -> None:
+    """The audit page is in the article's order; a note without a line stands at the end of its section."""
+    assert [note for note in source_notes.collect() if note.line is None] == []
 
 
 def test_every_formula_of_the_articles_mathematics_has_a_note_in_part_4() -> None:
