@@ -48,7 +48,7 @@ def rows(text: str) -> dict[str, str]:
     found = {}
     for table in re.findall(r"^\| (?:tool|source), since .*\n\|[-|]+\n((?:\|.*\n)+)", text, re.M):
         for line in table.splitlines():
-            cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+            cells = [cell.strip() for cell in line.split("|")[1:-1]]
             name = re.split(r", | \{", cells[0])[0]
             found[name] = cells[-1]
     return found
