@@ -2,10 +2,11 @@
 
     make study NAME=07_challenges/fairness_ethics_law
 
-One thread, about five minutes. Each way of deciding is fitted on four fifths of the clients and applied to
-the fifth, with two splits into fifths; a row holds its scores, or the chances with which it refuses, of all
-clients. A missed default costs as many wrong refusals as there are clients who pay for one who does not, so
-that the least cost is the greatest balanced accuracy, which Fairlearn's `ThresholdOptimizer` can seek.
+One thread, about five minutes. Each way of deciding is fitted on four fifths of the clients and
+applied to the fifth, with two splits into fifths; a row holds its scores, or the chances with which
+it refuses, of all clients. A missed default costs as many wrong refusals as there are clients who
+pay for one who does not, so that the least cost is the greatest balanced accuracy, which
+Fairlearn's `ThresholdOptimizer` can seek.
 """
 
 from __future__ import annotations
@@ -58,12 +59,13 @@ def belongs(group: str) -> NDArray[np.bool_]:
 
 
 def folds(split: int) -> list[tuple[NDArray[np.int_], NDArray[np.int_]]]:
+    """Rows to learn from and rows to decide about, five times."""
     _, bad = clients()
     return list(StratifiedKFold(5, shuffle=True, random_state=split).split(bad, bad))
 
 
 def ready(train: NDArray[np.int_], without: str) -> Array:
-    """Columns of the scorecard: curves for numbers, a column for each category; scaled on the training rows."""
+    """Curves of numbers and a column for each category, scaled on the training rows."""
     table, _ = clients()
     table = table.drop(columns=without.split())
     numbers = table.select_dtypes("number")
@@ -77,6 +79,7 @@ def ready(train: NDArray[np.int_], without: str) -> Array:
 
 
 def scorecard(strength: float = STRENGTH) -> LogisticRegression:
+    """A scorecard that is not fitted."""
     return LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200)
 
 
@@ -123,13 +126,16 @@ class AsIs(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A fitted model of which the scores are given."""
 
     def fit(self, columns: Array, bad: Array) -> AsIs:
+        """Learn nothing."""
         self.classes_ = np.array([0, 1])
         return self
 
     def predict_proba(self, columns: Array) -> Array:
+        """The first column, as chances of both outcomes."""
         return np.stack([1 - columns[:, 0], columns[:, 0]], axis=1)
 
     def predict(self, columns: Array) -> NDArray[np.int_]:
+        """Whether the first column is above one half."""
         return (columns[:, 0] > 0.5).astype(int)
 
 

