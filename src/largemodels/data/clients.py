@@ -49,5 +49,6 @@ def card_clients(*, unchecked: bool = False) -> pd.DataFrame:
 
 def _named(raw: pd.DataFrame, column: str, names: dict[int, str]) -> pd.Series:
     """One column of words from a column of zeros and ones for each code; other codes are "other"."""
-    codes = raw.filter(like=f"{column}_").idxmax(axis=1).str.rsplit("_").str[-1].astype(int)
+    # The stubs of pandas take the names of columns for numbers.
+    codes = raw.filter(like=f"{column}_").idxmax(axis=1).str.rsplit("_").str[-1].astype(int)  # type: ignore[misc]
     return codes.map(names).fillna("other")
