@@ -2,11 +2,11 @@
 
     make study NAME=06_applications/diagnosis_asked
 
-One thread, about five minutes. SmolLM2-135M-Instruct (4 bits a weight, computed in bfloat16) reads a
-report and a question, and what it finds likelier next, "Yes" or "No", is its answer. Plainly, in its
-own template for a chat, or after four answered examples: which of the three is chosen on 24
-validation reports, half of them with the answer yes. The test is 50 reports with yes and 50 with no,
-drawn from the test of the first study, for each of two questions.
+One thread, about three minutes. SmolLM2-135M-Instruct (4 bits a weight, computed in bfloat16)
+reads a report and a question, and what it finds likelier next, "Yes" or "No", is its answer.
+Plainly, in its own template for a chat, or after four answered examples: which of the three is
+chosen on 16 validation reports, half of them with the answer yes. The test is 30 reports with yes
+and 30 with no, drawn from the test of the first study, for each of two questions.
 """
 
 from __future__ import annotations
@@ -79,18 +79,18 @@ def answer(question: str, form: str, number: int) -> float:
 
 
 def tune(question: str, form: str) -> dict[str, Any]:
-    """AUC on 24 validation reports."""
-    asked = some(question, "validation", 12)
+    """AUC on 16 validation reports."""
+    asked = some(question, "validation", 8)
     said = [answer(question, form, it) for it in asked]
-    return {"validation": 100 * float(roc_auc_score(np.arange(24) < 12, said))}
+    return {"validation": 100 * float(roc_auc_score(np.arange(16) < 8, said))}
 
 
 def test(question: str, form: str, who: str) -> dict[str, Any]:
-    """100 test reports, the first half with yes."""
-    asked = some(question, "test", 50)
+    """60 test reports, the first half with yes."""
+    asked = some(question, "test", 30)
     said = [answer(question, form, it) for it in asked]
     return {
-        "auc": 100 * float(roc_auc_score(np.arange(len(asked)) < 50, said)),
+        "auc": 100 * float(roc_auc_score(np.arange(len(asked)) < 30, said)),
         "scores": " ".join(str(round(100 * it)) for it in said),
         "yes": 100 * float(np.mean(np.array(said) > 0)),
     }

@@ -4,9 +4,9 @@
 
 One thread, about two minutes. Three methods of "Fraud and credit" have twelve trials each: logistic
 regression, boosted trees and an FT-Transformer. Nested: within the training rows of each of five
-folds two halves predict each other, the trial with the lowest log loss is trained on all of them and
-predicts the fold; Platt's two numbers, fitted on the halves' predictions, calibrate it. Flat: all
-trials predict the fold, and the one that is best on all folds is told. Three draws of the folds.
+folds two halves predict each other, the trial with the lowest log loss is trained on all of them
+and predicts the fold; Platt's two numbers, fitted on the halves' predictions, calibrate it. Flat:
+all trials predict the fold, and the one that is best on all folds is told. Three draws of folds.
 """
 
 from __future__ import annotations

@@ -56,7 +56,9 @@ def test_which_reports_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not has_heading(table, "Cardio").any()
 
 
-def test_a_report_without_a_number_and_an_empty_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_without_a_number_and_an_empty_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     packed(tmp_path, monkeypatch, {"a/x.xml": REPORT.format("Clear.", "")})
     with pytest.raises(DataError, match="no number"):
         radiology_reports()

@@ -58,7 +58,12 @@ def test_heart_disease() -> None:
     assert table.shape == (303, 14) and table.disease.sum() == 139 and table.isna().sum().sum() == 6
     assert table.select_dtypes("number").shape[1] == 6 and table.select_dtypes("category").shape[1] == 7
     first = table.iloc[0]
-    assert (first.age, first["chest pain"], first["exerc ind ang"], first.disease) == (63, "typical ang", "no", False)
+    assert (first.age, first["chest pain"], first["exerc ind ang"], first.disease) == (
+        63,
+        "typical ang",
+        "no",
+        False,
+    )
 
 
 def test_a_table_without_its_outcome_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
