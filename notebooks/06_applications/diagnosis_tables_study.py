@@ -29,7 +29,7 @@ from largemodels.data.tables import Columns
 METHODS = {"logistic": "scorecard", "trees": "boosting", "transformer": "transformer"}
 TRIALS: dict[str, list[tuple[Any, ...]]] = {
     "logistic": [(form, it) for form in ("line", "bins") for it in credit.STRENGTHS],
-    "trees": [(leaves, n) for leaves in (2, 4, 8, 16) for n in (20, 40, 100)],
+    "trees": [(leaves, n) for leaves in (2, 3, 4, 8) for n in (40, 100, 250)],
     "transformer": [(*shape, n) for shape in credit.SIZES for n in (12, 24, 48)],
 }
 FOLDS, DRAWS = 5, 3

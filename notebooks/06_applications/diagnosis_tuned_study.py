@@ -14,6 +14,7 @@ These texts are generated; nobody dictated them.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -88,12 +89,22 @@ class Reader(nn.Module):
         return found
 
 
-def begun(taught: np.ndarray) -> Reader:
+@functools.cache
+def heads(n: int, draw: int) -> list[LogisticRegression]:
+    """Logistic regressions on the frozen vectors of the labelled reports, one a question."""
+    taught = first.labelled("clean", 0, n, draw)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        vectors = lm.load_minilm().embed([first.texts("findings")[it] for it in taught])
+    return [
+        LogisticRegression(C=10.0, max_iter=2_000).fit(vectors.float().numpy(), right)
+        for right in first.truth()[taught].T
+    ]
+
+
+def begun(n: int, draw: int) -> Reader:
     """The network before its first step: frozen vectors and logistic regressions."""
     reader = Reader()
-    for it, right in enumerate(first.truth()[taught].T):
-        model = LogisticRegression(C=10.0, max_iter=2_000)
-        model.fit(first.pooled("findings")[taught][:, :384], right)
+    for it, model in enumerate(heads(n, draw)):
         reader.head.weight.data[it] = torch.tensor(model.coef_[0]).float()
         reader.head.bias.data[it] = float(model.intercept_[0])
     return reader
@@ -113,10 +124,10 @@ def batches(taught: np.ndarray, reader: Reader, seed: int) -> Any:
                 yield *reader.encoder.batch([texts[it] for it in rows]), target[rows]
 
 
-def tuned(taught: np.ndarray, rate: float, steps: int, seed: int) -> Reader:
+def tuned(n: int, draw: int, rate: float, steps: int, seed: int) -> Reader:
     """MiniLM after it has learnt from labelled reports."""
     torch.manual_seed(seed)
-    reader = begun(taught)
+    reader, taught = begun(n, draw), first.labelled("clean", 0, n, draw)
 
     def loss(model: nn.Module, tokens: Tensor, mask: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(model(tokens, mask), target)
@@ -131,16 +142,16 @@ def tuned(taught: np.ndarray, rate: float, steps: int, seed: int) -> Reader:
 
 def tune(n: int, rate: float) -> dict[str, Any]:
     """Mean average precision on the validation reports after a third of the steps."""
-    taught, asked = first.labelled("clean", 0, n, 0), first.split("clean", 0)[1]
-    reader = tuned(taught, rate, STEPS[n] // 3, 0)
+    asked = first.split("clean", 0)[1]
+    reader = tuned(n, 0, rate, STEPS[n] // 3, 0)
     found = reader.scores([first.texts("findings")[it] for it in asked])
     return {"validation": first.measures(found, asked)["precision"]}
 
 
 def test(who: str, n: int, draw: int, rate: float, seed: int) -> dict[str, Any]:
     """The test reports, and the changed ones."""
-    taught, asked = first.labelled("clean", 0, n, draw), first.split("clean", 0)[2]
-    reader = tuned(taught, rate, STEPS[n], seed)
+    asked = first.split("clean", 0)[2]
+    reader = tuned(n, draw, rate, STEPS[n], seed)
     found = reader.scores([first.texts("findings")[it] for it in asked])
     row: dict[str, Any] = {"by": "test", **first.measures(found, asked)}
     if n == 800:
