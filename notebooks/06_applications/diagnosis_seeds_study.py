@@ -3,8 +3,8 @@
     make study NAME=06_applications/diagnosis_seeds
 
 One thread, about eight minutes. The chosen rate and all 800 labelled reports of the second study,
-with two other orders of the batches. Then three draws of 200 labelled reports: the fine-tuned MiniLM
-and the counts, whose settings the first study chose for each draw, on the same test reports.
+with two other orders of the batches. Then three draws of 200 labelled reports: the fine-tuned
+MiniLM, and the counts, whose settings the first study chose for each draw, on the same test.
 """
 
 from __future__ import annotations
