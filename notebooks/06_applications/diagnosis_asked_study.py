@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/diagnosis_asked
 
-One thread, about three minutes. SmolLM2-135M-Instruct (4 bits a weight, computed in bfloat16)
+One thread, two minutes. SmolLM2-135M-Instruct (4 bits a weight, computed in bfloat16)
 reads a report and a question, and what it finds likelier next, "Yes" or "No", is its answer.
 Plainly, in its own template for a chat, or after four answered examples: which of the three is
 chosen on 16 validation reports, half of them with the answer yes. The test is 30 reports with yes

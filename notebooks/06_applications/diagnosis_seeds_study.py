@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/diagnosis_seeds
 
-One thread, about eight minutes. The chosen rate and all 800 labelled reports of the second study,
+One thread, fifteen minutes. The chosen rate and all 800 labelled reports of the second study,
 with two other orders of the batches. Then three draws of 200 labelled reports: the fine-tuned
 MiniLM, and the counts, whose settings the first study chose for each draw, on the same test.
 """

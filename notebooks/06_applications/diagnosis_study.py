@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/diagnosis
 
-One thread, about four minutes. Six questions are asked of the findings of a report: is it abnormal,
+One thread, six minutes. Six questions are asked of the findings of a report: is it abnormal,
 and has it the headings cardiomegaly, opacity, atelectasis, effusion, nodule? A test of 1,000
 reports is drawn of which no two are near-twins and none has a near-twin among the others; 800 of
 those are for training, the rest for validation. Counted words and the frozen MiniLM have 32 trials

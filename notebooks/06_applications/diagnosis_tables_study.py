@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/diagnosis_tables
 
-One thread, three minutes. Three methods of "Fraud and credit" have twelve trials each: logistic
+One thread, six minutes. Three methods of "Fraud and credit" have twelve trials each: logistic
 regression, boosted trees and an FT-Transformer. Nested: within the training rows of each of five
 folds two halves predict each other, the trial with the lowest log loss is trained on all of them
 and predicts the fold; Platt's two numbers, fitted on the halves' predictions, calibrate it. Flat:

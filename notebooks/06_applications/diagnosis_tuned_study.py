@@ -2,7 +2,7 @@
 
     make study NAME=06_applications/diagnosis_tuned
 
-One thread, about nine minutes. The six questions share one network: MiniLM and a linear layer on
+One thread, twelve minutes. The six questions share one network: MiniLM and a linear layer on
 its averaged hidden states, which begins as the logistic regressions of the first study. One rate
 for all weights is chosen on the validation reports with a third of the steps, by a ladder that is
 extended until the best lies inside. The network computes in bfloat16.
