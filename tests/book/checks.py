@@ -201,10 +201,10 @@ _LIKE_ANOTHER = """() => {
   while (texts.nextNode()) {
     const text = texts.currentNode;
     if (!text.data.trim() || text.parentElement.closest('script, style, mjx-container')) continue;
-    let look = '';
+    let look = getComputedStyle(text.parentElement).color;  // classes alone do not tell of a second row
     for (let e = text.parentElement; e && e.tagName !== 'HTML'; e = e.parentElement) {
-      look += `/${e.tagName} ${e.className} ${e.id && 'id'} ${e.getAttribute('style') || ''}`;
-      if (e.tagName === 'TR') look += e.sectionRowIndex % 2;  // rows in two colours
+      const name = `${e.tagName} ${e.className} ${e.id && 'id'} ${e.getAttribute('style') || ''}`;
+      look += `/${name} ${getComputedStyle(e).backgroundColor}`;
     }
     if (seen.has(look)) again.push(text); else seen.add(look);
   }

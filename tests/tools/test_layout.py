@@ -50,6 +50,10 @@ FAULTS = {
     "file name as alternative text": (f'<img src="{PIXEL}" alt="a.png">', "without an alternative text"),
     "button without a name": ("<button></button>", "axe button-name (critical)"),
     "pale text": ('<p style="color: #bbb">pale</p>', "axe color-contrast (serious)"),
+    "pale second text": (
+        "<style>.pair p + p { color: #bbb }</style><div class='pair'><p>dark</p><p>pale</p></div>",
+        "axe color-contrast (serious)",
+    ),
     "pale code": (code('<span style="color: #bbb">pale</span>'), "axe color-contrast (serious)"),
     "code on a ground like its colour": (
         f'{code("")}<div style="background: #333; color: #111">{code("")}</div>',
