@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Model
 from .checks import at_least, probability
 from .lstm import LSTM, LSTMConfig
+from .tracer import Tracer
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class DKTConfig:
         probability(dropout=self.dropout)
 
 
-class DKT(Model):
+class DKT(Tracer):
     """From the answers so far, and the question asked next, to the logit of a right answer."""
 
     def __init__(self, config: DKTConfig) -> None:
@@ -83,13 +82,3 @@ class DKT(Model):
         states = self.network(x)[0][:, :-1]
         before = self.dropout(F.pad(states, (0, 0, 1, 0)))  # the state before the first answer is 0
         return (before * weight).sum(dim=-1) + bias.squeeze(-1)
-
-    def loss(self, skills: Tensor, problems: Tensor, right: Tensor, real: Tensor) -> Tensor:
-        """Mean cross-entropy in nats an answer, of those that are ``real``, ``(batch, time)``."""
-        logits = self(skills, right, problems)
-        return F.binary_cross_entropy_with_logits(logits[real], right[real].to(logits.dtype))
-
-    @torch.no_grad()
-    def chances(self, skills: Tensor, right: Tensor, problems: Tensor | None = None) -> Tensor:
-        """Probabilities of right answers, ``(batch, time)``; see :meth:`forward`."""
-        return self(skills, right, problems).sigmoid()

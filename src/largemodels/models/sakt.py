@@ -13,13 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import CrossAttention, visible
-from .base import Model
 from .checks import at_least, probability
 from .feed_forward import FeedForward
+from .tracer import Tracer
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class SAKTConfig:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of n_head ({self.n_head}).")
 
 
-class SAKT(Model):
+class SAKT(Tracer):
     """From the answers so far, and the question asked next, to the logit of a right answer."""
 
     def __init__(self, config: SAKTConfig) -> None:
@@ -112,13 +111,3 @@ class SAKT(Model):
         x = self.attention_norm(asked + self.attention(asked, told, mask))
         x = self.mlp_norm(x + self.mlp(x))
         return (self.head(x) + bias).squeeze(-1)
-
-    def loss(self, skills: Tensor, problems: Tensor, right: Tensor, real: Tensor) -> Tensor:
-        """Mean cross-entropy in nats an answer, of those that are ``real``, ``(batch, time)``."""
-        logits = self(skills, right, problems)
-        return F.binary_cross_entropy_with_logits(logits[real], right[real].to(logits.dtype))
-
-    @torch.no_grad()
-    def chances(self, skills: Tensor, right: Tensor, problems: Tensor | None = None) -> Tensor:
-        """Probabilities of right answers, ``(batch, time)``; see :meth:`forward`."""
-        return self(skills, right, problems).sigmoid()
