@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -53,10 +55,43 @@ def test_a_line_of_text_is_no_pair() -> None:
         assert (inputs, labels) == ("O", "h")
 
 
-@pytest.mark.parametrize("character", ["é", "好", "🙂"])
+@pytest.mark.parametrize("character", ["好", "🙂"])
 def test_bytes_of_a_character_are_no_text_alone(character: str) -> None:
-    """Section 5.2: tokens of bytes are decoded one by one."""
+    """Section 5.2: tokens of bytes are decoded one by one; each byte alone is no text."""
     parts = [bytes([byte]) for byte in character.encode()]
     assert len(parts) > 1
     assert b"".join(parts).decode() == character
     assert {part.decode(errors="replace") for part in parts} == {"\ufffd"}
+
+
+def _tokenizer() -> Any:
+    """A tokenizer of two words, of the library that the article's program uses."""
+    tokenizers = pytest.importorskip("tokenizers")
+    transformers = pytest.importorskip("transformers")
+    words = tokenizers.models.WordLevel({"a": 0, "b": 1}, unk_token="a")
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizers.Tokenizer(words))
+
+
+def test_training_is_no_argument_of_the_model() -> None:
+    """Section 5.2: the argument is one of Keras."""
+    model = _gpt2().eval()
+    assert "training" not in inspect.signature(model.forward).parameters
+    assert not model.training
+
+
+def test_a_nested_list_is_not_decoded() -> None:
+    """Section 5.2: the list holds the array of the likeliest token, which has two dimensions."""
+    tokenizer = _tokenizer()
+    predictions = torch.tensor([[[0.0, 2.0]]]).topk(1).indices[:, -1]
+    assert predictions.shape == (1, 1)
+    assert tokenizer.decode(predictions[0].tolist()) == "b"
+    with pytest.raises(TypeError):
+        tokenizer.decode([predictions.numpy()])
+
+
+def test_the_tokenizer_makes_no_arrays_of_tensorflow() -> None:
+    """Section 5.2: later versions of the library refuse what the program asks for."""
+    tokenizer = _tokenizer()
+    assert tokenizer.encode("b", return_tensors="np").tolist() == [[1]]
+    with pytest.raises(ValueError, match="tf"):
+        tokenizer.encode("b", return_tensors="tf")
