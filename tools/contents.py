@@ -108,6 +108,7 @@ def pages(root: Path = ROOT) -> dict[str, str]:
         | {
             "cite": cite.page(root),
             "parts/fields": fields.table(root),
+            "parts/verdicts": fields.verdicts(root),
             "parts/assignments": listing.table(root),
         }
         | lists

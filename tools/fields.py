@@ -56,6 +56,17 @@ def verdict(low: float, high: float) -> str:
     return "gains" if low > 0 else "loses" if high < 0 else "no difference found"
 
 
+def verdicts(root: Path = ROOT) -> str:
+    """One sentence that counts the verdicts of the table, for the pages that lean on it."""
+    said = [verdict(row["low"], row["high"]) for row in rows(root)]
+    if not said:
+        return "The table has no row yet.\n"
+    return (
+        f"Of the {len(said)} comparisons in its table the large model gains in {said.count('gains')} and loses in "
+        f"{said.count('loses')}; in {said.count('no difference found')} no difference was found.\n"
+    )
+
+
 def table(root: Path = ROOT) -> str:
     """The table for the page of part 6, or a sentence while there is no row."""
     found = rows(root)
