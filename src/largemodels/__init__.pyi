@@ -21,6 +21,7 @@ from .data.brazilian import brazilian_messages as brazilian_messages
 from .data.brazilian import handbook_sentences as handbook_sentences
 from .data.captioned import emoji as emoji
 from .data.catalogues import translations as translations
+from .data.clients import card_clients as card_clients
 from .data.faces import orl_faces as orl_faces
 from .data.faces import portrait as portrait
 from .data.films import films as films
@@ -140,6 +141,8 @@ from .pretrained.marian import load_marian as load_marian
 from .pretrained.piper import load_voice as load_voice
 from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .pretrained.whisper import load_whisper as load_whisper
+from .pretrained.word2vec import association_tests as association_tests
+from .pretrained.word2vec import load_word2vec as load_word2vec
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate

@@ -50,7 +50,7 @@ _BROKEN = (
     arpy.ArchiveAccessError,
     ValueError,  # invalid JSON, or invalid numbers in headers
 )
-_LIMIT_OF_FACTS = 64 * 2**20  # maximum bytes of an archive to read when looking for its name and version
+_LIMIT_OF_FACTS = 128 * 2**20  # maximum bytes of an archive to read when looking for its name and version
 
 
 def identity(path: Path) -> tuple[str, str]:
