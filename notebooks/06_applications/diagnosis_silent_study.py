@@ -5,7 +5,7 @@
 One thread, six minutes. The second study's network is trained again, with the first seed. It reads
 the validation reports, and 150 normal reports without the sentences on a thing and as they were.
 Its log odds are averaged with those of the best counts of the sixth study, on the validation
-reports. And the rules of the first study read the training and the validation reports.
+reports.
 """
 
 from __future__ import annotations
@@ -15,12 +15,10 @@ from typing import Any
 import diagnosis_study as first
 import diagnosis_tuned_study as second
 import diagnosis_words_study as words
-import numpy as np
 import torch
 
 import largemodels as lm
 from largemodels.book.studies import Study
-from largemodels.text.negation import affirmed
 
 
 def silent(who: str, rate: float, seed: int) -> dict[str, Any]:
@@ -52,34 +50,10 @@ def counts() -> dict[str, Any]:
     return dict(rows.iloc[0][["form", "strength"]])
 
 
-def ruled(use: str) -> dict[str, Any]:
-    """Of the five findings, how many the rules miss, and how often they raise a false alarm."""
-    asked = dict(
-        zip(("train", "validation", "test"), first.split("clean", 0), strict=True)
-    )[use]
-    right = first.truth()[asked][:, 1:]
-    found = np.array(
-        [
-            [
-                affirmed(first.texts("findings")[it], rule) > 0
-                for rule in first.RULES.values()
-            ]
-            for it in asked
-        ]
-    )
-    return {
-        "findings": int(right.sum()),
-        "missed": int((right & ~found).sum()),
-        "false": 100 * float((found & ~right).sum() / (~right).sum()),
-    }
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     rows = lm.studies.load("06_applications/diagnosis_tuned")
     rate = float(rows[(rows.by == "test") & (rows.n == 800)].iloc[0].rate)
     study = Study("06_applications/diagnosis_silent")
     study.row(silent, who="tuned", rate=rate, seed=0)
-    for use in ("train", "validation", "test"):
-        study.row(ruled, who="rules", use=use)
     study.save()
