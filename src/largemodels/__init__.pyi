@@ -30,6 +30,7 @@ from .data.pictures import digits as digits
 from .data.pictures import fashion_mnist as fashion_mnist
 from .data.pictures import mnist as mnist
 from .data.pictures import photograph as photograph
+from .data.radiology import radiology_reports as radiology_reports
 from .data.ratings import rated_sentences as rated_sentences
 from .data.series import watch_motion as watch_motion
 from .data.solar_cells import solar_cells as solar_cells
@@ -37,6 +38,7 @@ from .data.speech import prompts as prompts
 from .data.stamps import stamps as stamps
 from .data.tables import credit_scoring as credit_scoring
 from .data.tables import german_credit as german_credit
+from .data.tables import heart_disease as heart_disease
 from .data.text import shakespeare as shakespeare
 from .data.text import wikipedia as wikipedia
 from .data.topics import topic_articles as topic_articles

@@ -1,9 +1,10 @@
-"""Tables of people who asked for credit, with what became of it, and how a table becomes numbers for a network.
+"""Tables of people: who asked for credit, who was examined for heart disease; and how a table becomes numbers.
 
 German credit: 1,000 credits of a bank of southern Germany, 1973 to 1975, given to the public by Hofmann, 1994
 (https://doi.org/10.24432/C5NC77). Its description and codes are wrong in places: Grömping, 2019, "South German credit
 data: correcting a widely used data set". Credit scoring: 4,454 applications of a Spanish course on data mining, as the
-R package modeldata has them. The cards say what is known of both.
+R package modeldata has them. Heart disease: 303 people of the Cleveland Clinic, Detrano et al., 1989. The cards say
+what is known of each.
 """
 
 from __future__ import annotations
@@ -70,6 +71,32 @@ def credit_scoring(*, unchecked: bool = False) -> pd.DataFrame:
     columns = _object_of_r(paths["Rdata.rdx"], paths["Rdata.rdb"], "credit_data").named()
     table = pd.DataFrame({name.lower(): _column(column) for name, column in columns.items()})
     return _table(table.drop(columns="status"), table["status"] == "bad")
+
+
+def heart_disease(*, unchecked: bool = False) -> pd.DataFrame:
+    """303 people whose coronary arteries were examined in Cleveland, 139 of them with one narrowed by more than half.
+
+    Args:
+        unchecked: see :func:`largemodels.data.registry.files`.
+
+    Returns:
+        one row a person: 6 columns of numbers, 7 of categories, 6 values missing in all, and ``disease``, whether the
+        catheter showed an artery narrowed by more than half.
+
+    Raises:
+        DataError: if the package is missing or damaged.
+    """
+    path = files("heart-disease", unchecked=unchecked)["heart_disease.tab"]
+    table = pd.read_csv(path, sep="\t", skiprows=[1, 2], na_values="?")
+    outcome = "diameter narrowing"
+    if outcome not in table or not table[outcome].isin([0, 1]).all():
+        raise DataError(f"{path} does not say who has heart disease.")
+    for name in ("fasting blood sugar > 120", "exerc ind ang"):
+        table[name] = table[name].map({0: "no", 1: "yes"})
+    columns = table.drop(columns=outcome)
+    numbers = columns.select_dtypes("number").astype(float)
+    categories = columns.select_dtypes(exclude="number").astype("category")
+    return pd.concat([numbers, categories, table[outcome].rename("disease") == 1], axis=1)
 
 
 def _table(columns: pd.DataFrame, bad: pd.Series) -> pd.DataFrame:

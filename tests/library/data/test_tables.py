@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 from largemodels.data import tables
 from largemodels.data.checks import DataError
-from largemodels.data.tables import Columns, credit_scoring, german_credit
+from largemodels.data.tables import Columns, credit_scoring, german_credit, heart_disease
 from tests.library.data.installed import installed
 from tests.library.data.test_r_files import head, pair, symbol, texts, whole
 
@@ -50,6 +50,28 @@ def test_credit_scoring() -> None:
         2000,
         True,
     )
+
+
+def test_heart_disease() -> None:
+    installed("heart-disease")
+    table = heart_disease()
+    assert table.shape == (303, 14) and table.disease.sum() == 139 and table.isna().sum().sum() == 6
+    assert table.select_dtypes("number").shape[1] == 6 and table.select_dtypes("category").shape[1] == 7
+    first = table.iloc[0]
+    assert (first.age, first["chest pain"], first["exerc ind ang"], first.disease) == (
+        63,
+        "typical ang",
+        "no",
+        False,
+    )
+
+
+def test_a_table_without_its_outcome_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "heart_disease.tab"
+    path.write_text("age\tdiameter narrowing\nc\td\n\tclass\n63\t2\n")
+    monkeypatch.setattr(tables, "files", lambda name, unchecked: {"heart_disease.tab": path})
+    with pytest.raises(DataError, match="heart disease"):
+        heart_disease()
 
 
 def test_another_outcome_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
