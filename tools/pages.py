@@ -42,7 +42,7 @@ The book follows the outline of an article, which [](/book/source.md) describes.
 statements, section by section and within a section in its order: what it claims, in our own words, our verdict, and the
 proof. Where a chapter treats a statement, its note is repeated here and the chapter linked; where none does, the proof
 is a source, or a computation that a test of the book repeats. Opinions and announcements are left out, and so is what
-the article says a second time. Some statements of sections 1.3, 6, 8 and 9 that only a measurement can settle have no
+the article says a second time. Some statements of sections 1.3, 8 and 9 that only a measurement can settle have no
 entry yet."""
 
 
