@@ -18,8 +18,12 @@ from torch import Tensor
 import largemodels as lm
 
 N_OTHER, N_EXPLAINED = 120, 60
-ASKED = {"question": "WQ", "field": "WF", "cue": "WC"}  # chosen on validation sentences
-COUNTED = {"features": "CF", "penalty": 0.0}
+ASKED = {
+    "question": "positive first",
+    "field": "bare",
+    "cue": "sentiment",
+}  # chosen on validation sentences
+COUNTED = {"features": "words, pieces, lexicon", "penalty": 31.6}
 
 
 def elsewhere(
