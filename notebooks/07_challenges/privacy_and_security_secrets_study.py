@@ -135,9 +135,8 @@ def measured(
 ) -> dict[str, Any]:
     """Loss on the lines held out, and the exposure of each secret, by count."""
     _, held_out, secrets = lines(seed)
-    row: dict[str, Any] = {
-        f"loss{suffix}": loss_of(*_answered(model, held_out, known)).item()
-    }
+    x, y = table(held_out, known)
+    row: dict[str, Any] = {f"loss{suffix}": loss_of(model(x), y).item()}
     for count in COUNTS:
         row[f"bits_{count}{suffix}"] = [
             round(
