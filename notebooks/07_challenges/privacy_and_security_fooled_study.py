@@ -20,7 +20,7 @@ from largemodels.data.pictures import mnist
 from largemodels.models.mlp import MLP, MLPConfig
 from largemodels.objectives.robust import worst_nearby
 
-BOUND, STEPS, BATCH, RATE = 0.1, 600, 100, 0.002
+BOUND, STEPS, BATCH, RATE = 0.1, 400, 100, 0.002
 SEEDS = (0, 1, 2)
 
 

@@ -2,7 +2,7 @@
 
     make study NAME=07_challenges/privacy_and_security_secrets
 
-One thread, about six minutes. The secrets are generated: 32 names, each with a code of four digits,
+One thread, about two minutes. The secrets are generated: 32 names, each with a code of four digits,
 in lines that are mixed with 4,000 lines of Shakespeare, each 0 to 64 times. A row is one model: its
 loss on other lines, and for each secret its exposure, from its rank among all 10,000 codes.
 """
@@ -61,7 +61,7 @@ NAMES = [
     "Grace",
     "Grant",
 ]
-BATCH, STEPS, WARM_UP, CLIP = 64, 400, 20, 0.3
+BATCH, STEPS, WARM_UP, CLIP = 64, 300, 20, 0.3
 EPSILON = 8.0  # for a line
 RATES = (0.001, 0.003, 0.01)
 EARLIER = (100, 200)  # steps after which the plain model is tried, too
@@ -153,10 +153,10 @@ def measured(
 
 
 def run(way: str, rate: float, seed: int) -> dict[str, Any]:
-    """One model: "plain", "once" (duplicates removed), "clipped" or "private"."""
+    """One model: "plain", "clipped" or "private"."""
     texts, _, secrets = lines(seed)
     planted = [sentence(name, code) for name, code, often in secrets for _ in range(often)]
-    every = texts + (list(dict.fromkeys(planted)) if way == "once" else planted)
+    every = texts + planted
     known = tokenizer()
     x, y = table(every, known)
     model = fresh(known.vocab_size, seed)
@@ -166,7 +166,7 @@ def run(way: str, rate: float, seed: int) -> dict[str, Any]:
     for step in range(1, STEPS + 1):
         adam.param_groups[0]["lr"] = rate * min(1, step / WARM_UP)
         drawn = torch.rand(len(x)) < BATCH / len(x)  # each line by a coin of its own
-        if way in ("plain", "once"):
+        if way == "plain":
             adam.zero_grad()
             loss_of(model(x[drawn]), y[drawn]).backward()
         else:
@@ -186,9 +186,9 @@ if __name__ == "__main__":
     for way in ("plain", "private"):
         found = {rate: study.row(run, way=way, rate=rate, seed=0)["loss"] for rate in RATES}
         best[way] = min(found, key=found.__getitem__)
-    best |= {"once": best["plain"], "clipped": best["private"]}
+    best["clipped"] = best["private"]
     for way, rate in best.items():
         for seed in SEEDS:
-            if seed or way in ("once", "clipped"):
+            if seed or way == "clipped":
                 study.row(run, way=way, rate=rate, seed=seed)
     study.save()

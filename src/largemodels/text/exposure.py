@@ -30,16 +30,15 @@ def code_log_probabilities(model: LanguageModel, tokenizer: Tokenizer, before: s
     """
     start = tokenizer.encode(before)
     digits = tokenizer.encode("0123456789")
-    contexts, found = start[None], torch.zeros(1)
-    for _ in range(n_digits):
-        last = torch.cat([_last(model, some) for some in contexts.split(1000)])  # (codes so far, vocab)
+    cache = model.new_cache(1, len(start) + n_digits - 1)
+    tokens, found = start[None], torch.zeros(1)
+    for number in range(n_digits):
+        last = model.logits(model.hidden(tokens, None, cache)[:, -1])  # (codes so far, vocab)
         found = (found[:, None] + last.log_softmax(-1)[:, digits]).flatten()
-        contexts = torch.cat([contexts.repeat_interleave(10, 0), digits.repeat(len(contexts))[:, None]], 1)
+        if number < n_digits - 1:
+            cache.select(torch.arange(len(last)).repeat_interleave(10))
+            tokens = digits.repeat(len(last))[:, None]
     return found
-
-
-def _last(model: LanguageModel, tokens: Tensor) -> Tensor:
-    return model.logits(model.hidden(tokens, None, None)[:, -1])
 
 
 def exposure(log_probabilities: Tensor, code: int) -> float:
