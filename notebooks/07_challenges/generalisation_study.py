@@ -197,7 +197,7 @@ def fit(loss: Any, groups: list[dict[str, Any]], steps: int) -> None:
 def classified(
     model: Prototypical, data: Tensor, rate: float, steps: int, seed: int
 ) -> None:
-    """All classes at once, with a last layer that learns ten times as fast; (classes, pictures, …)."""
+    """All classes at once, with a last layer that learns ten times as fast."""
     generator = torch.Generator().manual_seed(seed)
     last = nn.Linear(CHANNELS, len(data))
 
