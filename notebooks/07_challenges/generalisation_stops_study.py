@@ -2,8 +2,8 @@
 
     make study NAME=07_challenges/generalisation_stops
 
-One thread, about 2 minutes. The networks of the study of widths, on the same pictures and labels.
-The labels of the 500 validation pictures are true.
+One thread, half a minute. Some networks of the study of widths, on the same pictures and labels, of
+which 40 % were drawn again. The labels of the 500 validation pictures are true.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def stopped(width: int, noise: float, seed: int) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = Study("07_challenges/generalisation_stops")
-    for seed in range(3):
-        for width in sibling.WIDTHS:
-            for noise in (0.0, 0.4):
-                study.row(stopped, width=width, noise=noise, seed=seed)
+    for width in (512, 16, 64, 8):
+        for seed in range(3):
+            study.row(stopped, width=width, noise=0.4, seed=seed)
     study.save()
