@@ -6,7 +6,8 @@ One thread, about four minutes. Networks learn Fashion-MNIST with two marks, dra
 a corner on most shirts and on nothing else, and a ring on half of all pictures. On pictures with
 both marks it is known what makes the network say "shirt", as each mark is taken away. Maps are
 asked for it, and are tested on pictures without a cross by deletion and insertion of squares. Maps
-are also taken from the same network with random weights. Smaller and pruned networks follow.
+are also taken from the same network with random weights. Two compressed networks follow: one is
+pruned, a small one learns from the answers of the large one.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from largemodels.objectives import attribution
 
 N_TRAIN, PASSES, BATCH = 12_000, 3, 64
 SHIRT, N_TEST, N_CASCADE = 6, 300, 100
-WIDTHS = {"full": 16, "small": 4, "pruned": 16}
-KEPT = 0.1  # of the weights of each layer, after pruning
+WIDTHS = {"full": 16, "distilled": 5, "pruned": 16}
+KEPT = 0.3  # of the weights of each layer of filters, after pruning
 CROSS = torch.eye(5).maximum(torch.eye(5).flip(0))
 RING = F.pad(torch.zeros(3, 3), (1, 1, 1, 1), value=1.0)
 MAPS = ("gradient", "gradient × input", "integrated gradients", "Grad-CAM", "occlusion")
@@ -84,9 +85,14 @@ def training(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def learn(
-    model: nn.Sequential, seed: int, passes: int, rate: float, masks: Any = ()
+    model: nn.Sequential,
+    seed: int,
+    passes: int,
+    rate: float,
+    masks: Any = (),
+    teacher: nn.Sequential | None = None,
 ) -> None:
-    """Adam with a falling rate; pruned weights stay zero."""
+    """Adam with a falling rate; pruned weights stay zero; a teacher's chances replace the labels."""
     x, y = training(seed)
     steps = passes * (N_TRAIN // BATCH)
     adam = torch.optim.Adam(model.parameters(), rate)
@@ -96,7 +102,9 @@ def learn(
     for step in range(steps):
         rows = order[step * BATCH : (step + 1) * BATCH]
         adam.zero_grad()
-        F.cross_entropy(model(x[rows]), y[rows]).backward()
+        with torch.no_grad():
+            wanted = y[rows] if teacher is None else teacher(x[rows]).softmax(1)
+        F.cross_entropy(model(x[rows]), wanted).backward()
         adam.step()
         falling.step()
         for weight, mask in masks:
@@ -105,16 +113,18 @@ def learn(
 
 @cache
 def trained(kind: str, seed: int) -> nn.Sequential:
-    """A network, or one of which the smallest weights were taken away before it learnt on."""
+    """A network; one without most of its smallest weights; or a small one that learns from it."""
     torch.manual_seed(seed)
     model = network(WIDTHS[kind])
     if kind == "pruned":
         model.load_state_dict(trained("full", seed).state_dict())
-        weights = [model[layer].weight for layer, *_ in LAYERS]
+        weights = [model[layer].weight for layer, *_ in LAYERS[1:]]
         masks = [(it, it.abs() > it.abs().flatten().quantile(1 - KEPT)) for it in weights]
         for weight, mask in masks:
             weight.data *= mask
-        learn(model, seed, 2, 1e-3, masks)
+        learn(model, seed, 2, 3e-3, masks)
+    elif kind == "distilled":
+        learn(model, seed, 6, 1e-2, teacher=trained("full", seed))
     else:
         learn(model, seed, PASSES, 3e-3)
     return model.eval()
@@ -306,12 +316,11 @@ def cascade(seed: int, layers: int) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     study = lm.studies.Study("07_challenges/interpretability")
-    for kind in WIDTHS:
-        for seed in range(3):
-            study.row(planted, kind=kind, seed=seed)
-            if kind != "pruned":
-                study.row(tested, kind=kind, seed=seed)
     for seed in range(3):
+        study.row(planted, kind="full", seed=seed)
+        study.row(tested, kind="full", seed=seed)
         for layers in range(1, 5):
             study.row(cascade, seed=seed, layers=layers)
+        study.row(planted, kind="distilled", seed=seed)
+        study.row(planted, kind="pruned", seed=seed)
     study.save()
