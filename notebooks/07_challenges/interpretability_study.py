@@ -92,7 +92,7 @@ def learn(
     masks: Any = (),
     teacher: nn.Sequential | None = None,
 ) -> None:
-    """Adam with a falling rate; pruned weights stay zero; a teacher's chances replace the labels."""
+    """Adam with a falling rate; pruned weights stay zero; a teacher may replace the labels."""
     x, y = training(seed)
     steps = passes * (N_TRAIN // BATCH)
     adam = torch.optim.Adam(model.parameters(), rate)
