@@ -2,8 +2,8 @@
 
     make study NAME=07_challenges/compression
 
-One thread, about six minutes. Every model of a table has learnt for 600 steps in all: a smaller
-model in one run; the large one in 480 and then 120 more, in which it is as it was (the control),
+One thread, about six minutes. Every model of a table has learnt for 500 steps in all: a smaller
+model in one run; the large one in 400 and then 100 more, in which it is as it was (the control),
 pruned, of low rank, or rounded. What is compressed without further training is the control.
 Rates and temperatures are chosen on the validation plays with a seed that is not reported.
 """
@@ -33,7 +33,7 @@ from largemodels.models.presets import preset
 from largemodels.objectives.distillation import soft_distillation
 
 CONTEXT, BATCH = 64, 16
-FIRST, FURTHER = 480, 120  # steps
+FIRST, FURTHER = 400, 100  # steps
 LARGE, MEDIUM, SMALL = (
     64,
     48,

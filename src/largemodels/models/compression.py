@@ -5,8 +5,8 @@ The functions return weights that are rounded or cut but still stored as floatin
 
 - :func:`round_to_nearest`: uniform grids, one for each group of a row (Jacob et al., 2018, section 2.1,
   https://arxiv.org/abs/1712.05877), without batch statistics or fused biases.
-- :func:`gptq`: Frantar et al., 2022 (https://arxiv.org/abs/2210.17323), without the lazy blocks of its section 3.3,
-  which change the speed and not the result, and with the columns in their given order.
+- :func:`gptq`: Frantar et al., 2022 (https://arxiv.org/abs/2210.17323), with the lazy blocks of its section 3.3
+  and the columns in their given order.
 - :func:`keep_largest`: pruning by magnitude (Han et al., 2015, https://arxiv.org/abs/1506.02626).
 - :func:`low_rank`: truncated singular value decomposition, of the matrix or of its outputs.
 """
@@ -117,8 +117,8 @@ def gptq(
         ``(rows, cols)``.
     """
     size = _groups(weight, group).shape[2]
+    cols, block = weight.shape[1], size * max(1, 128 // size)  # groups do not cross blocks
     weight = weight.detach().double().clone()
-    cols = weight.shape[1]
     moment = moment.double().clone()
     moment.diagonal().add_(damping * moment.diagonal().mean().clamp(min=1e-12))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(moment))
@@ -126,13 +126,17 @@ def gptq(
     factor = torch.linalg.cholesky(inverse, upper=True)
     rounded = torch.empty_like(weight)
     step = zero = weight.new_zeros(len(weight), 1)
-    for i in range(cols):
-        if i % size == 0:
-            step, zero = best_grid(weight[:, i : i + size], bits, shrinks)
-        column = weight[:, i : i + 1]
-        rounded[:, i : i + 1] = on_grid(column, step, zero, bits)
-        error = (column - rounded[:, i : i + 1]) / factor[i, i]
-        weight[:, i + 1 :] -= error * factor[i, i + 1 :]
+    for start in range(0, cols, block):
+        here, row = weight[:, start : start + block], factor[start : start + block]
+        errors = torch.empty_like(here)
+        for i in range(here.shape[1]):
+            if (start + i) % size == 0:
+                step, zero = best_grid(weight[:, start + i : start + i + size], bits, shrinks)
+            column = here[:, i : i + 1].clone()
+            rounded[:, start + i : start + i + 1] = near = on_grid(column, step, zero, bits)
+            errors[:, i : i + 1] = (column - near) / row[i, start + i]
+            here[:, i + 1 :] -= errors[:, i : i + 1] * row[i, start + i + 1 : start + here.shape[1]]
+        weight[:, start + block :] -= errors @ row[:, start + block :]
     return rounded.float()
 
 
