@@ -204,8 +204,7 @@ if __name__ == "__main__":
     for bits in (8, 4, 3, 2):
         study.row(fewer_bits, how="nearest", bits=bits, grid="groups")
     study.row(fewer_bits, how="nearest", bits=4, grid="rows")
-    for bits in (3, 2):
-        study.row(fewer_bits, how="GPTQ", bits=bits, grid="groups")
+    study.row(fewer_bits, how="GPTQ", bits=3, grid="groups")
     study.row(inputs_rounded, scale="token", kept="none", seed=0)
     study.row(inputs_rounded, scale="batch", kept="none", seed=0)
     study.row(inputs_rounded, scale="batch", kept="largest", seed=0)
