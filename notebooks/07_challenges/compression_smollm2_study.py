@@ -1,4 +1,4 @@
-"""SmolLM2 with fewer bits: rounding, GPTQ, and inputs of layers rounded to 8 bits.
+"""SmolLM2 with fewer bits: rounded weights, and inputs of layers rounded to 8 bits.
 
     make study NAME=07_challenges/compression_smollm2
 
@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 import largemodels as lm
 from largemodels.book.studies import Study
-from largemodels.models.compression import gptq, moments, round_to_nearest
+from largemodels.models.compression import round_to_nearest
 
 LENGTH = 96  # tokens that are scored in a document
-N_DOCUMENTS, N_READ = 16, 24  # tested, and read by GPTQ
+N_DOCUMENTS, N_READ = 16, 24  # tested, and read to find large columns
 GROUP = 64
 SHRINKS = (1.0, 0.9, 0.8, 0.7)
 KEPT = 6  # columns of a layer's input that stay as they are
@@ -95,24 +95,13 @@ def measured(model: nn.Module) -> dict[str, Any]:
     }
 
 
-@cache
-def read() -> dict[str, Tensor]:
-    """What the layers read in articles of the training part."""
-    return moments(loaded()[0], documents("train", N_READ)[:, :-1].split(4), inside)
-
-
 @torch.no_grad()
-def with_fewer_bits(bits: int, group: int | None, how: str) -> lm.GPT:
+def with_fewer_bits(bits: int, group: int | None) -> lm.GPT:
     """A copy with rounded matrices in its blocks."""
     model = copy.deepcopy(loaded()[0])
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Linear) and inside(name):
-            if how == "GPTQ":
-                layer.weight.copy_(
-                    gptq(layer.weight, read()[name], bits, group, shrinks=SHRINKS)
-                )
-            else:
-                layer.weight.copy_(round_to_nearest(layer.weight, bits, group, SHRINKS))
+            layer.weight.copy_(round_to_nearest(layer.weight, bits, group, SHRINKS))
     return model
 
 
@@ -121,9 +110,9 @@ def as_packaged() -> dict[str, Any]:
     return measured(loaded()[0])
 
 
-def fewer_bits(how: str, bits: int, grid: str) -> dict[str, Any]:
+def fewer_bits(bits: int, grid: str) -> dict[str, Any]:
     """The model with its matrices rounded."""
-    return measured(with_fewer_bits(bits, GROUP if grid == "groups" else None, how))
+    return measured(with_fewer_bits(bits, GROUP if grid == "groups" else None))
 
 
 @cache
@@ -202,9 +191,8 @@ if __name__ == "__main__":
     study = Study("07_challenges/compression_smollm2")
     study.row(as_packaged)
     for bits in (8, 4, 3, 2):
-        study.row(fewer_bits, how="nearest", bits=bits, grid="groups")
-    study.row(fewer_bits, how="nearest", bits=4, grid="rows")
-    study.row(fewer_bits, how="GPTQ", bits=3, grid="groups")
+        study.row(fewer_bits, bits=bits, grid="groups")
+    study.row(fewer_bits, bits=4, grid="rows")
     study.row(inputs_rounded, scale="token", kept="none", seed=0)
     study.row(inputs_rounded, scale="batch", kept="none", seed=0)
     study.row(inputs_rounded, scale="batch", kept="largest", seed=0)
