@@ -111,7 +111,7 @@ def test_a_set_up_cell_installs_a_wheel_that_lies_beside_the_notebook(wheel: Pat
     """As its message says; on Colab, where an edition has no published address."""
     source = needs.setup_cell(notebooks.read(notebooks.TEMPLATE)).source
     cell = tmp_path / "cell.py"
-    cell.write_text(source.replace('"part5"', '"part7"'), encoding="utf-8")  # a part without packages
+    cell.write_text(source.replace('"part5"', '"part4"'), encoding="utf-8")  # its packages come with torch
     python = without_the_library(tmp_path / "colab")
     folder = python.parent  # in which `outside` works
     asked = outside(python, cell)
