@@ -54,6 +54,17 @@ def test_a_row_shows_its_claims(claimed: Path) -> None:
     )
 
 
+def test_verdicts_are_counted(claimed: Path) -> None:
+    down = {"low": "at least", "high": "at least", "gain": "at least"}
+    up = {"low": "gain", "high": "at most"}
+    write(claimed, ROW, ROW | up, ROW | down, ROW | down, ROW | down)
+    assert fields.verdicts(claimed) == (
+        "Of the 5 comparisons in its table the large model gains in 1 and loses in 3; in 1 no difference was found.\n"
+    )
+    write(claimed)
+    assert fields.verdicts(claimed) == "The table has no row yet.\n"
+
+
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [

@@ -17,6 +17,10 @@ from largemodels.text.negation import affirmed, with_denials, words_denied
         ("No change in the left effusion.", set()),
         ("No significant interval change in the effusion.", set()),
         ("A nodule cannot be excluded.", set()),
+        ("The heart is no longer enlarged.", set()),
+        ("Not only the heart is enlarged.", set()),
+        ("Pneumonia is unlikely.", {"pneumonia"}),
+        ("The effusion has resolved.", {"the", "effusion", "has"}),
         ("", set()),
     ],
 )
