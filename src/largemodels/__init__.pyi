@@ -145,6 +145,8 @@ from .pretrained.smollm2 import load_smollm2 as load_smollm2
 from .pretrained.whisper import load_whisper as load_whisper
 from .pretrained.word2vec import association_tests as association_tests
 from .pretrained.word2vec import load_word2vec as load_word2vec
+from .text.choices import log_likelihoods as log_likelihoods
+from .text.choices import next_log_probs as next_log_probs
 from .text.evaluation import evaluate as evaluate
 from .text.generation import beam_search as beam_search
 from .text.generation import generate as generate
