@@ -1,0 +1,28 @@
+"""Clipped gradients against Opacus, without noise."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from opacus import GradSampleModule
+from opacus.optimizers import DPOptimizer
+from torch import nn
+
+from largemodels.objectives.private import private_gradients
+
+
+def test_the_clipped_mean_is_that_of_opacus() -> None:
+    torch.manual_seed(0)
+    ours = nn.Sequential(nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 3))
+    theirs = GradSampleModule(copy.deepcopy(ours))
+    x, y = torch.randn(9, 7), torch.randint(3, (9,))
+    sgd = torch.optim.SGD(theirs.parameters(), lr=0.0)
+    private = DPOptimizer(sgd, noise_multiplier=0.0, max_grad_norm=0.8, expected_batch_size=11)
+    F.cross_entropy(theirs(x), y).backward()
+    private.step()
+    norms = private_gradients(ours, F.cross_entropy, x, y, clip=0.8, noise=0.0, size=11)
+    assert (norms > 0.8).any() and (norms < 0.8).any()
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, rtol=1e-4, atol=1e-6)
