@@ -219,7 +219,7 @@ def classified(
 def in_episodes(
     model: Prototypical, data: Tensor, rate: float, steps: int, seed: int
 ) -> None:
-    """Sixty classes, one picture shown and another asked for."""
+    """Forty classes, one picture shown and another asked for."""
     generator = torch.Generator().manual_seed(seed)
     way = BATCH // 2
 
