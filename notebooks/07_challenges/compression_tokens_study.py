@@ -2,7 +2,7 @@
 
     make study NAME=07_challenges/compression_tokens
 
-One thread, a quarter of a minute. As in the study of SmolLM2, the inputs of all matrices are rounded
+One thread, twenty seconds. As in the study of SmolLM2, the inputs of all matrices are rounded
 to 255 levels with one step for a batch of four articles; here one place of every article keeps its
 inputs as they are: the first token, or another one.
 """
