@@ -2,9 +2,9 @@
 
     make study NAME=07_challenges/compression_retrained
 
-One thread, about six minutes. The large model learns for 2,000 steps, is cut or rounded, and learns
-on for 500, or once for 1,500 and 1,000. What is pruned, or made of two thin factors, takes in the
-end the bytes of the large model with 4 or 2 bits; its numbers have 4 bits. Rates, the range
+One thread, about six minutes. A model learns for 2,000 steps, is cut or rounded, and learns on for
+500; the large one also once for 1,500 and 1,000. What is pruned, or made of two thin factors, takes
+in the end the bytes of the large model with 4 or 2 bits; its numbers have 4 bits. Rates, the range
 that the grids of rounding cover, and the steps are chosen on the validation plays.
 """
 
@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from compression_contest_study import GROUPS, LARGE, STEPS, measured, trained
+from compression_contest_study import GROUPS, LARGE, MIDDLE, STEPS, measured, trained
 from compression_study import (
     RATES,
     SHRINKS,
@@ -41,19 +41,21 @@ from largemodels.models.compression import (
 
 RATE = 0.01  # of the first steps; chosen in the contest's study
 GROUP = GROUPS[LARGE]
+LADDER = (0.0003125, 0.000625, *RATES)
+SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)  # of the range that a grid covers
 VALUE_BITS = 4  # of a number that is left, with one grid a row
 
 
 class Rounding(nn.Module):
     """A weight is rounded on the way forward; the gradient passes as if it had not been."""
 
-    def __init__(self, bits: int, shrink: float) -> None:
+    def __init__(self, bits: int, group: int, shrink: float) -> None:
         super().__init__()
-        self.bits, self.shrink = bits, shrink
+        self.bits, self.group, self.shrink = bits, group, shrink
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """``(rows, cols)`` to the same shape."""
-        near = round_to_nearest(weight, self.bits, GROUP, (self.shrink,))
+        near = round_to_nearest(weight, self.bits, self.group, (self.shrink,))
         return weight + (near - weight).detach()
 
 
@@ -71,11 +73,12 @@ def rank_kept(shape: torch.Size, bits: int) -> int:
     return int(spare / ((rows + cols) * VALUE_BITS / 8 + of_grid))
 
 
-def cut(model: lm.GPT, way: str, bits: int, shrink: float) -> None:
+def cut(model: lm.GPT, width: int, way: str, bits: int, shrink: float) -> None:
     """Round, prune or factor the matrices of the blocks in place, so that they can learn on."""
     for name, layer in matrices(model).items():
         if way == "rounded":
-            parametrize.register_parametrization(layer, "weight", Rounding(bits, shrink))
+            rounding = Rounding(bits, GROUPS[width], shrink)
+            parametrize.register_parametrization(layer, "weight", rounding)
         elif way == "pruned":
             mask = keep_largest(layer.weight, share_kept(layer.weight.shape, bits))
             parametrize.register_parametrization(layer, "weight", Masked(mask))
@@ -93,7 +96,7 @@ def cut(model: lm.GPT, way: str, bits: int, shrink: float) -> None:
 
 
 @torch.no_grad()
-def packed(model: lm.GPT, way: str, bits: int) -> float:
+def packed(model: lm.GPT, width: int, way: str, bits: int) -> float:
     """Give what :func:`cut` has made its final numbers; its bytes."""
     size = edges(model, max(bits, 4))
     for layer in matrices(model).values():
@@ -101,7 +104,7 @@ def packed(model: lm.GPT, way: str, bits: int) -> float:
             parametrize.remove_parametrizations(layer, "weight")
         weight = layer.weight
         if way == "rounded":
-            size += stored_bytes(weight.shape, bits, GROUP)
+            size += stored_bytes(weight.shape, bits, GROUPS[width])
             continue
         weight.copy_(round_to_nearest(weight, VALUE_BITS, None, SHRINKS))  # 0 stays 0
         if way == "pruned":
@@ -112,28 +115,29 @@ def packed(model: lm.GPT, way: str, bits: int) -> float:
 
 
 def learnt(
-    seed: int, way: str, bits: int, further: float, shrink: float, steps: int
+    seed: int, width: int, way: str, bits: int, further: float, shrink: float, steps: int
 ) -> tuple[lm.GPT, float]:
-    """The large model, cut before its last ``steps``, and its bytes."""
-    model = copy.deepcopy(trained(LARGE, seed, RATE, STEPS - steps))
-    cut(model, way, bits, shrink)
+    """A model, cut before its last ``steps``, and its bytes."""
+    model = copy.deepcopy(trained(width, seed, RATE, STEPS - steps))
+    cut(model, width, way, bits, shrink)
     taught(model, steps, further, 1_000 + seed)
-    return model, packed(model, way, bits)
+    return model, packed(model, width, way, bits)
 
 
 def trial(
-    way: str, bits: int, further: float, shrink: float = 0.7, steps: int = 500
+    width: int, way: str, bits: int, further: float, shrink: float = 0.7, steps: int = 500
 ) -> dict[str, float]:
     """One setting."""
-    model, _ = learnt(TRIED, way, bits, further, shrink, steps)
+    model, _ = learnt(TRIED, width, way, bits, further, shrink, steps)
     return {"validation": nats(model, "validation")}
 
 
 def retrained(
-    seed: int, way: str, bits: int, further: float, shrink: float = 0.7, steps: int = 500
-) -> dict[str, Any]:
+    seed: int, width: int, way: str, bits: int, further: float, shrink: float = 0.7,
+    steps: int = 500,
+) -> dict[str, Any]:  # fmt: skip
     """One way at the chosen setting."""
-    return measured(*learnt(seed, way, bits, further, shrink, steps))
+    return measured(*learnt(seed, width, way, bits, further, shrink, steps))
 
 
 if __name__ == "__main__":
@@ -144,19 +148,23 @@ if __name__ == "__main__":
         """The loss by which a setting is chosen."""
         return study.row(trial, further=further, **key)["validation"]
 
-    key: dict[str, Any] = dict(way="rounded", bits=2)
-    further = best_inside(RATES, (0.005,), partial(valid, **key))
-    shrink = best_inside(
-        (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), (0.7,),
-        lambda it: valid(further, shrink=it, **key),
-    )  # fmt: skip
-    key |= dict(further=further, shrink=shrink)
-    steps = min((500, 1_000), key=lambda it: valid(steps=it, **key))
+    key: dict[str, Any] = dict(width=LARGE, way="rounded", bits=2)
+    further = best_inside(LADDER, (0.00125,), partial(valid, **key))
+    key |= dict(further=further)
+    shrink = best_inside(SHARES, (0.7,), lambda it: valid(shrink=it, **key))
+    key |= dict(shrink=shrink)
+    key |= dict(steps=min((500, 1_000), key=lambda it: valid(steps=it, **key)))
     for seed in range(3):
-        study.row(retrained, seed=seed, steps=steps, **key)
+        study.row(retrained, seed=seed, **key)
+    # The middle model at 3 bits learns on at the same rate, with a range of its own.
+    key = dict(width=MIDDLE, way="rounded", bits=3, further=further)
+    shrink = best_inside(SHARES, (0.8,), lambda it: valid(shrink=it, **key))
+    for seed in range(3):
+        study.row(retrained, seed=seed, shrink=shrink, **key)
     for bits in (2, 4):
         for way in ("pruned", "low rank"):
-            further = best_inside(RATES, (0.01,), partial(valid, way=way, bits=bits))
+            key = dict(width=LARGE, way=way, bits=bits)
+            further = best_inside(LADDER, (0.01,), partial(valid, **key))
             for seed in range(3):
-                study.row(retrained, seed=seed, way=way, bits=bits, further=further)
+                study.row(retrained, seed=seed, further=further, **key)
     study.save()
