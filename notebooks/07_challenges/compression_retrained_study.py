@@ -42,7 +42,6 @@ from largemodels.models.compression import (
 RATE = 0.01  # of the first steps; chosen in the contest's study
 GROUP = GROUPS[LARGE]
 LADDER = (0.0003125, 0.000625, *RATES)
-SHARES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1)  # of the range that a grid covers
 VALUE_BITS = 4  # of a number that is left, with one grid a row
 
 
@@ -148,19 +147,20 @@ if __name__ == "__main__":
         """The loss by which a setting is chosen."""
         return study.row(trial, further=further, **key)["validation"]
 
+    chosen: dict[str, Any] = dict(shrink=0.7, steps=500)
     key: dict[str, Any] = dict(width=LARGE, way="rounded", bits=2)
-    further = best_inside(LADDER, (0.00125,), partial(valid, **key))
-    key |= dict(further=further)
-    shrink = best_inside(SHARES, (0.7,), lambda it: valid(shrink=it, **key))
-    key |= dict(shrink=shrink)
-    key |= dict(steps=min((500, 1_000), key=lambda it: valid(steps=it, **key)))
+    further = best_inside(LADDER, (0.00125,), partial(valid, **key, **chosen))
+    for name, some in (("shrink", (0.6, 0.7, 0.8, 0.9, 1.0)), ("steps", (500, 1_000))):
+        losses = {it: valid(further, **key, **(chosen | {name: it})) for it in some}
+        chosen[name] = min(losses, key=losses.__getitem__)
     for seed in range(3):
-        study.row(retrained, seed=seed, **key)
+        study.row(retrained, seed=seed, further=further, **key, **chosen)
     # The middle model at 3 bits learns on at the same rate, with a range of its own.
     key = dict(width=MIDDLE, way="rounded", bits=3, further=further)
-    shrink = best_inside(SHARES, (0.8,), lambda it: valid(shrink=it, **key))
+    losses = {it: valid(shrink=it, **key) for it in (0.7, 0.8, 0.9, 1.0)}
     for seed in range(3):
-        study.row(retrained, seed=seed, shrink=shrink, **key)
+        best = min(losses, key=losses.__getitem__)
+        study.row(retrained, seed=seed, shrink=best, **key)
     for bits in (2, 4):
         for way in ("pruned", "low rank"):
             key = dict(width=LARGE, way=way, bits=bits)
