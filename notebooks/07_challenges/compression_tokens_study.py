@@ -12,7 +12,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from compression_smollm2_study import N_READ, documents, inside, loaded, measured
+from compression_smollm2_study import (
+    N_READ,
+    before,
+    documents,
+    inside,
+    loaded,
+    measured,
+)
 from torch import Tensor, nn
 
 from largemodels.book.studies import Study
@@ -34,6 +41,7 @@ def place_kept(kept: str) -> dict[str, Any]:
         x[:, place] = there
         return (x,)
 
+    before()  # what the model says without the hooks, kept for the comparison
     model = loaded()[0]
     layers = (it for name, it in model.named_modules() if inside(name))
     hooks = [
