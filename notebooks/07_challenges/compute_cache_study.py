@@ -2,10 +2,11 @@
 
     make study NAME=07_challenges/compute_cache
 
-One thread, half a minute. 160 products of a square matrix with one vector, or with 64, one after the other. The
-matrices are all different (94 MB), or so many in turn, down to a single one (0.6 MB). Operations, calls, shapes
-and programs are the same; what differs is how many bytes lie between two uses of a matrix, and so whether it
-comes from memory or from a cache of the processor.
+One thread, half a minute. 160 products of a square matrix with one vector, or with 64, one after
+the other. The matrices are all different (94 MB), or so many in turn, down to a single one (0.6
+MB). Operations, calls, shapes and programs are the same; what differs is how many bytes lie
+between two uses of a matrix, and so whether it comes from memory or from a cache of the
+processor.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def chain(matrices: list[Tensor], n_different: int, vectors: int) -> Callable[[]
 def chains() -> dict[tuple[int, int], Callable[[], None]]:
     """All numbers of matrices, by how many vectors."""
     matrices = [torch.ones(WIDTH, WIDTH) for _ in range(PRODUCTS)]
-    return {(n, vectors): chain(matrices, n, vectors) for vectors in VECTORS for n in DIFFERENT}
+    return {
+        (n, vectors): chain(matrices, n, vectors) for vectors in VECTORS for n in DIFFERENT
+    }
 
 
 @torch.no_grad()

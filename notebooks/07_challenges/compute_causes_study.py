@@ -2,13 +2,14 @@
 
     make study NAME=07_challenges/compute_causes
 
-One thread, about two minutes. Seconds, turns, steps and packed matrices are those of `compute_study`. A model of
-n blocks is timed
+One thread, about two minutes. Seconds, turns, steps and packed matrices are those of
+`compute_study`. A model of n blocks is timed
 
 - with all blocks different;
-- with each block's weights shared by the next, which halves the bytes that come from memory, as long as a block
-  stays in the processor's cache, and changes neither operations nor calls;
-- with half of the blocks, all different: the same bytes as in the second, half the operations and calls;
+- with each block's weights shared by the next, which halves the bytes that come from memory, as
+  long as a block stays in the processor's cache, and changes neither operations nor calls;
+- with half of the blocks, all different: the same bytes as in the second, half the operations and
+  calls;
 - with one block's weights for all;
 - with as many additions of one number as there are calls;
 - as it is, at twice the batch: twice the operations, the same weights and calls;
@@ -43,7 +44,9 @@ class Calls(TorchDispatchMode):
         super().__init__()
         self.n = 0
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         self.n += 1
         return func(*args, **(kwargs or {}))
 

@@ -1,15 +1,18 @@
-"""Several processes train one model: what they send, what they keep, and whether the weights are the same.
+"""Several processes train one model: what they send, what they keep, and whether the weights are the
+same.
 
     make study NAME=07_challenges/compute_devices
 
-Half a minute. Up to four processes on this machine, connected by gloo, train a GPT of two blocks in double
-precision for three steps of AdamW on random tokens, 12 texts a step. Each computes the gradient of its share of
-the texts. A ring adds them up: each process sends one part of its vector to the next, n - 1 times, until it has
-the whole sum of one part (reduce-scatter), and n - 1 times again, until all have all parts (all-gather).
+Half a minute. Up to four processes on this machine, connected by gloo, train a GPT of two blocks
+in double precision for three steps of AdamW on random tokens, 12 texts a step. Each computes the
+gradient of its share of the texts. A ring adds them up: each process sends one part of its vector
+to the next, n - 1 times, until it has the whole sum of one part (reduce-scatter), and n - 1 times
+again, until all have all parts (all-gather).
 
 - `data`: gradients go all the way round, and each process updates all weights;
-- `sharded`: after the first half each process updates the weights of its own part, and only its own part has the
-  two running means of AdamW; the second half sends weights in place of gradients (ZeRO, stage 2).
+- `sharded`: after the first half each process updates the weights of its own part, and only its
+  own part has the two running means of AdamW; the second half sends weights in place of gradients
+  (ZeRO, stage 2).
 """
 
 from __future__ import annotations
@@ -27,7 +30,13 @@ import largemodels as lm
 from largemodels.book.studies import Study
 
 TEXTS, LENGTH, STEPS = 12, 16, 3
-SIZES = {"vocab_size": 50, "context_length": LENGTH, "n_layer": 2, "n_head": 2, "d_model": 24}
+SIZES = {
+    "vocab_size": 50,
+    "context_length": LENGTH,
+    "n_layer": 2,
+    "n_head": 2,
+    "d_model": 24,
+}
 
 
 class Ring:
@@ -46,7 +55,7 @@ class Ring:
         return arrived
 
     def reduce_scatter(self, parts: Tensor) -> int:
-        """Sum the rows of ``(n, size)`` over the processes; returns the row that is complete here."""
+        """Sum the rows of ``(n, size)`` over processes; returns the row that is complete here."""
         for turn in range(self.n - 1):
             into = (self.rank - turn - 1) % self.n
             parts[into] += self.pass_on(parts[(self.rank - turn) % self.n])
@@ -62,21 +71,29 @@ class Ring:
 def train(rank: int, n: int, sharded: bool, folder: str) -> None:
     """One process: trains, and stores its weights and what it sent and kept."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=n)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=n
+    )
     torch.manual_seed(0)
     model = lm.GPT(lm.GPTConfig(**SIZES)).double()
     parameters = list(model.parameters())
     size = -(-sum(it.numel() for it in parameters) // n)  # of a part, rounded up
     flat = torch.zeros(n * size, dtype=torch.float64)
-    flat[: sum(it.numel() for it in parameters)] = torch.cat([it.detach().flatten() for it in parameters])
+    flat[: sum(it.numel() for it in parameters)] = torch.cat(
+        [it.detach().flatten() for it in parameters]
+    )
     weights, ring = flat.view(n, size), Ring(rank, n)
     own = weights[(rank + 1) % n] if sharded else flat
     own.requires_grad_(False)
     optimizer = torch.optim.AdamW([own], lr=1e-2)
     for step in range(STEPS):
-        tokens = torch.randint(50, (TEXTS, LENGTH + 1), generator=torch.Generator().manual_seed(step))
+        tokens = torch.randint(
+            50, (TEXTS, LENGTH + 1), generator=torch.Generator().manual_seed(step)
+        )
         tokens = tokens[rank * TEXTS // n : (rank + 1) * TEXTS // n]
-        torch.nn.utils.vector_to_parameters(flat[: sum(it.numel() for it in parameters)], parameters)
+        torch.nn.utils.vector_to_parameters(
+            flat[: sum(it.numel() for it in parameters)], parameters
+        )
         model.zero_grad()
         (model.loss(tokens[:, :-1], tokens[:, 1:]) / n).backward()
         gradient = torch.zeros(n * size, dtype=torch.float64)
@@ -92,7 +109,12 @@ def train(rank: int, n: int, sharded: bool, folder: str) -> None:
             ring.all_gather(weights)
     state = optimizer.state[own]
     kept = sum(it.numel() * it.element_size() for it in state.values() if it.numel() > 1)
-    result = {"weights": flat[: len(found)], "sent": ring.sent, "kept": kept, "bytes": 8 * len(found)}
+    result = {
+        "weights": flat[: len(found)],
+        "sent": ring.sent,
+        "kept": kept,
+        "bytes": 8 * len(found),
+    }
     torch.save(result, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -101,12 +123,17 @@ def trained(n: int, sharded: bool) -> list[dict[str, Any]]:
     """What each of n processes ended with."""
     with tempfile.TemporaryDirectory() as folder:
         context = multiprocessing.get_context("fork")
-        team = [context.Process(target=train, args=(rank, n, sharded, folder)) for rank in range(n)]
+        team = [
+            context.Process(target=train, args=(rank, n, sharded, folder))
+            for rank in range(n)
+        ]
         for it in team:
             it.start()
         for it in team:
             it.join(120)
-        return [torch.load(Path(folder) / f"{rank}.pt", weights_only=True) for rank in range(n)]
+        return [
+            torch.load(Path(folder) / f"{rank}.pt", weights_only=True) for rank in range(n)
+        ]
 
 
 def processes(n: int, way: str) -> dict[str, Any]:
@@ -117,7 +144,9 @@ def processes(n: int, way: str) -> dict[str, Any]:
         "sent_each_step": max(it["sent"] for it in team) / STEPS,
         "kept_by_adam": max(it["kept"] for it in team),
         "kept_alone": alone["kept"],
-        "same_everywhere": all(torch.equal(it["weights"], team[0]["weights"]) for it in team),
+        "same_everywhere": all(
+            torch.equal(it["weights"], team[0]["weights"]) for it in team
+        ),
         "difference": float((team[0]["weights"] - alone["weights"]).abs().max()),
     }
 

@@ -1,18 +1,21 @@
-"""How long does a step of writing take? Models of ten shapes, seven batches, two ways to store a matrix.
+"""How long does a step of writing take? Models of ten shapes, seven batches, two ways to store a
+matrix.
 
     make study NAME=07_challenges/compute
 
-One thread, about three minutes. A GPT with random weights, on whose values the time does not depend, adds one
-token to each of several texts, with a KV cache of 64 tokens. A row is one turn through all settings, so that a
-slow moment of the machine does not hit one setting alone; the chapter takes the least of all turns. Seconds are
-those that this process got from the processor: other processes on the same core do not lengthen them.
+One thread, about three minutes. A GPT with random weights, on whose values the time does not
+depend, adds one token to each of several texts, with a KV cache of 64 tokens. A row is one turn
+through all settings, so that a slow moment of the machine does not hit one setting alone; the
+chapter takes the least of all turns. Seconds are those that this process got from the processor:
+other processes on the same core do not lengthen them.
 
-For several rows, torch's linear layer brings its matrix into another order in every call. With `packed`, each
-matrix is put into the order of oneDNN once, before the clock starts; operations and bytes of the matrix are the
-same. A single row is computed as the book's linear layer does, both times.
+For several rows, torch's linear layer brings its matrix into another order in every call. With
+`packed`, each matrix is put into the order of oneDNN once, before the clock starts; operations
+and bytes of the matrix are the same. A single row is computed as the book's linear layer does,
+both times.
 
-Two small programs measure the machine: a product of two square matrices, and the product of a matrix of 2^25
-numbers with a vector.
+Two small programs measure the machine: a product of two square matrices, and the product of a
+matrix of 2^25 numbers with a vector.
 """
 
 from __future__ import annotations
@@ -44,7 +47,9 @@ def gpt(width: int, layers: int, vocab_size: int = 8192) -> lm.GPT:
     """Heads of 64 numbers; random weights."""
     sizes = {"n_layer": layers, "n_head": width // 64, "d_model": width}
     torch.manual_seed(0)
-    return lm.GPT(lm.GPTConfig(vocab_size=vocab_size, context_length=2 * CONTEXT, **sizes)).eval()
+    return lm.GPT(
+        lm.GPTConfig(vocab_size=vocab_size, context_length=2 * CONTEXT, **sizes)
+    ).eval()
 
 
 def step(model: lm.GPT, batch: int) -> Callable[[], Tensor]:
@@ -79,12 +84,14 @@ class Packed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, d_in)`` to ``(…, d_out)``."""
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.matrix, self.bias, "none", [], "")
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(
+            x, self.matrix, self.bias, "none", [], ""
+        )
         return y
 
 
 def packed(model: lm.GPT, rows: int) -> lm.GPT:
-    """A copy with reordered matrices; what was one matrix stays one. For one row, the model itself."""
+    """A copy with reordered matrices, shared ones still shared; for one row, the model itself."""
     if rows == 1:
         return model
     known: dict[int, Packed] = {}
@@ -142,7 +149,10 @@ def equal(rows: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    study = Study("07_challenges/compute", timed=["product", "vector", "times", "packed", "difference"])
+    study = Study(
+        "07_challenges/compute",
+        timed=["product", "vector", "times", "packed", "difference"],
+    )
     for rows in (4, 64):
         study.row(equal, rows=rows)
     for turn in range(TURNS):
