@@ -1,5 +1,4 @@
-"""Several processes train one model: what they send, what they keep, and whether the weights are the
-same.
+"""Several processes train one model: what they send and keep, and whether their weights agree.
 
     make study NAME=07_challenges/compute_devices
 

@@ -1,5 +1,4 @@
-"""How long does a step of writing take? Models of ten shapes, seven batches, two ways to store a
-matrix.
+"""How long does a step of writing take, by shape, batch and order of the matrices in memory?
 
     make study NAME=07_challenges/compute
 
@@ -9,10 +8,10 @@ through all settings, so that a slow moment of the machine does not hit one sett
 chapter takes the least of all turns. Seconds are those that this process got from the processor:
 other processes on the same core do not lengthen them.
 
-For several rows, torch's linear layer brings its matrix into another order in every call. With
-`packed`, each matrix is put into the order of oneDNN once, before the clock starts; operations
-and bytes of the matrix are the same. A single row is computed as the book's linear layer does,
-both times.
+For several rows there are two programs: torch's linear layer, which gets a matrix as it is, and,
+in the column `packed`, oneDNN's, for which each matrix is put into its order once, before the clock
+starts. Operations and bytes of the matrix are the same. A single row is computed as the book's
+linear layer does, both times.
 
 Two small programs measure the machine: a product of two square matrices, and the product of a
 matrix of 2^25 numbers with a vector.
