@@ -2,11 +2,11 @@
 
     make study NAME=07_challenges/compute_cache
 
-One thread, half a minute. 160 products of a square matrix with one vector, or with 64, one after
-the other. The matrices are all different (94 MB), or so many in turn, down to a single one (0.6
+One thread, half a minute. 96 products of a square matrix with one vector, or with 64, one after
+the other. The matrices are all different (101 MB), or so many in turn, down to a single one (1
 MB). Operations, calls, shapes and programs are the same; what differs is how many bytes lie
 between two uses of a matrix, and so whether it comes from memory or from a cache of the
-processor.
+processor. Two programs compute them: the book's `linear`, as in its models, and `@`.
 """
 
 from __future__ import annotations
@@ -20,31 +20,41 @@ from compute_study import seconds
 from torch import Tensor
 
 from largemodels.book.studies import Study
+from largemodels.models.linear import linear
 
-WIDTH, PRODUCTS = 384, 160
-DIFFERENT = (160, 80, 40, 20, 10, 5, 2, 1)
+WIDTH, PRODUCTS = 512, 96
+DIFFERENT = (96, 48, 24, 12, 6, 3, 1)
 VECTORS = (1, 64)
+PROGRAMS = ("linear", "@")
 TURNS = 10
 
 
-def chain(matrices: list[Tensor], n_different: int, vectors: int) -> Callable[[], None]:
-    """A function that multiplies ``vectors`` vectors with so many different matrices in turn."""
-    x = torch.ones(WIDTH) if vectors == 1 else torch.ones(WIDTH, vectors)
-    used = [matrices[place % n_different] for place in range(PRODUCTS)]
+def chain(matrices: list[Tensor], n: int, vectors: int, program: str) -> Callable[[], None]:
+    """A function that multiplies ``vectors`` vectors with ``n`` different matrices in turn."""
+    used = [matrices[place % n] for place in range(PRODUCTS)]
+    rows = torch.ones(vectors, WIDTH)
+    columns = torch.ones(WIDTH) if vectors == 1 else torch.ones(WIDTH, vectors)
 
-    def run() -> None:
+    def by_linear() -> None:
         for matrix in used:
-            matrix @ x
+            linear(rows, matrix)
 
-    return run
+    def by_operator() -> None:
+        for matrix in used:
+            matrix @ columns
+
+    return by_linear if program == "linear" else by_operator
 
 
 @functools.cache
-def chains() -> dict[tuple[int, int], Callable[[], None]]:
-    """All numbers of matrices, by how many vectors."""
+def chains() -> dict[tuple[int, int, str], Callable[[], None]]:
+    """By numbers of matrices and of vectors, and by program."""
     matrices = [torch.ones(WIDTH, WIDTH) for _ in range(PRODUCTS)]
     return {
-        (n, vectors): chain(matrices, n, vectors) for vectors in VECTORS for n in DIFFERENT
+        (n, vectors, program): chain(matrices, n, vectors, program)
+        for vectors in VECTORS
+        for n in DIFFERENT
+        for program in PROGRAMS
     }
 
 
@@ -52,8 +62,9 @@ def chains() -> dict[tuple[int, int], Callable[[], None]]:
 def products(turn: int) -> dict[str, Any]:
     """One turn through all chains."""
     return {
-        "different": [n for n, _ in chains()],
-        "vectors": [vectors for _, vectors in chains()],
+        "different": [n for n, _, _ in chains()],
+        "vectors": [vectors for _, vectors, _ in chains()],
+        "program": [program for _, _, program in chains()],
         "times": [seconds(run, 4) for run in chains().values()],
     }
 
