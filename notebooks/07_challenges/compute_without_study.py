@@ -2,8 +2,8 @@
 
     make study NAME=07_challenges/compute_without
 
-One thread, a minute and a half. Shapes, seconds and packed matrices are those of `compute_causes`, which
-cannot tell some causes apart. Here each model is timed
+One thread, a minute and a half. Shapes, seconds and packed matrices are those of
+`compute_causes`, which cannot tell some causes apart. Here each model is timed
 
 - as it is;
 - with a tensor that lies ready in place of each product with a matrix: what is left are norms,
