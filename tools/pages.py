@@ -39,12 +39,12 @@ AUDIT_INTRODUCTION = """\
 # What the article says and what holds
 
 The book follows the outline of an article, which [](/book/source.md) describes. This page goes through its factual
-statements, section by section and within a section in its order: what it claims, in our own words, our verdict, and the
-proof. Where a chapter treats a statement, its note is repeated here and the chapter linked; where none does, the proof
-is a source, or a computation that a test of the book repeats. Opinions and announcements are left out. What the article
-says a second time is left out, too, unless another chapter measures it; a forecast is judged by what is known today. The
-article numbers the topics of section 2 twice, and both stand together here under their number. What it does not say is
-no fault by itself. Some statements of sections 1.3, 8 and 9 that only a measurement can settle have no entry yet."""
+statements, section by section and within a section in its order: what it claims, in our own words, our verdict, and
+the proof. Where a chapter treats a statement, its note is repeated here and the chapter linked; where none does, the
+proof is a source, or a computation that a test of the book repeats. Opinions and announcements are left out. What the
+article says a second time is left out, too, unless another chapter measures it; a forecast is judged by what is known
+today. The article numbers the topics of section 2 twice, and both stand together here under their number. What it does
+not say is no fault by itself."""
 
 
 def duration(seconds: float) -> str:

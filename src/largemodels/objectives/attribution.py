@@ -202,7 +202,7 @@ def attention_changed(
         mixed: Tensor = attention.project((weights @ v).transpose(1, 2).flatten(2))
         return mixed
 
-    attention.forward = forward  # type: ignore[method-assign]
+    attention.forward = forward  # type: ignore[method-assign,assignment]
     try:
         yield seen
     finally:
