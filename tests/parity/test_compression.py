@@ -132,3 +132,51 @@ def test_moments_of_what_layers_read() -> None:
     assert found.keys() == {"2"}
     assert_close(found["2"], read.T @ read)
     assert not model[2]._forward_pre_hooks
+
+
+def test_a_shrunk_grid_clips_on_both_sides() -> None:
+    """Half of the range from -2 to 4, with four points: -1, 0, 1, 2."""
+    values = torch.tensor([[-2.0, 0.0, 1.0, 4.0]])
+    step, zero = grid(values, 2, 0.5)
+    assert (step.item(), zero.item()) == (1.0, 1.0)
+    assert_close(on_grid(values, step, zero, 2), torch.tensor([[-1.0, 0.0, 1.0, 2.0]]))
+
+
+def test_gptq_searches_the_range_and_is_damped_as_asked() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(50, 14) @ torch.randn(14, 14), torch.randn(5, 14)
+    weight[:, 3] = 9.0
+    shrinks = (1.0, 0.7, 0.4)
+    searched = round_to_nearest(weight, 2, 7, shrinks)
+    assert not torch.equal(searched, round_to_nearest(weight, 2, 7))
+    assert_close(gptq(weight, torch.eye(14), 2, 7, shrinks=shrinks), searched)
+    # Much damping makes the inputs look independent, and inputs that were never seen are.
+    assert_close(gptq(weight, x.T @ x, 2, 7, damping=1e9), round_to_nearest(weight, 2, 7))
+    assert_close(gptq(weight, torch.zeros(14, 14), 2, 7), round_to_nearest(weight, 2, 7))
+
+
+def test_low_rank_outputs_are_the_nearest() -> None:
+    """By the symmetric root of the damped moment; any root gives the same product."""
+    torch.manual_seed(0)
+    weight, x = torch.randn(7, 11).double(), torch.randn(300, 11) @ torch.randn(11, 11)
+    moment = (x.T @ x).double()
+    values, vectors = torch.linalg.eigh(moment + 0.01 * moment.trace() / 11 * torch.eye(11))
+    root = vectors * values.sqrt() @ vectors.T
+    left, size, right = torch.linalg.svd(weight @ root, full_matrices=False)
+    nearest = left[:, :3] * size[:3] @ right[:3] @ root.inverse()
+    assert_close(torch.matmul(*low_rank(weight, 3, moment)), nearest.float(), rtol=1e-4, atol=1e-4)
+
+
+def test_shares_are_rounded_to_the_nearest_number() -> None:
+    """0.55 of five numbers is 2.75, and three are kept."""
+    assert_close(keep_largest(torch.arange(5.0) - 1.5, 0.55), torch.tensor([1.0, 0, 0, 1, 1]))
+    assert sparse_bytes((1, 5), 0.55, 8) == 5 / 8 + 3 + 3
+
+
+def test_what_is_given_is_left_alone() -> None:
+    torch.manual_seed(0)
+    weight, moment = torch.randn(5, 6).double(), torch.eye(6).double() + 1
+    copies = weight.clone(), moment.clone()
+    gptq(weight, moment, 2)
+    low_rank(weight, 2, moment)
+    assert torch.equal(weight, copies[0]) and torch.equal(moment, copies[1])

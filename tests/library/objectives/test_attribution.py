@@ -88,3 +88,39 @@ def test_attention_shown_is_attention_computed() -> None:
     torch.testing.assert_close(layer(x, mask), plain)
     with pytest.raises(ValueError, match="both ways"), attention_changed(Attention(6, 2, causal=True)):
         pass
+
+
+def test_several_positions_are_patched_each_with_its_own_values() -> None:
+    x, values = torch.randn(2, 5, 3), torch.tensor([[7.0] * 3, [8.0] * 3])
+    module = nn.Identity()
+    with patched(module, [1, 3], values):
+        found = module(x)
+    assert (found[:, 1] == 7).all() and (found[:, 3] == 8).all()
+    assert torch.equal(found[:, [0, 2, 4]], x[:, [0, 2, 4]])
+
+
+def test_changed_weights_are_used_as_they_are_and_listed_before_the_change() -> None:
+    """With weights of one on the first key, each position gives what the first position's value gives."""
+    torch.manual_seed(0)
+    layer, x = Attention(6, 2), torch.randn(3, 5, 6)
+
+    def first(weights: Tensor) -> Tensor:
+        return torch.zeros_like(weights).index_fill(-1, torch.tensor([0]), 1.0)
+
+    with attention_changed(layer, first) as seen, torch.no_grad():
+        found = layer(x)
+    value = layer.qkv(x[:, :1])[..., 12:]  # the last third
+    torch.testing.assert_close(found, layer.project(value).expand(3, 5, 6))
+    torch.testing.assert_close(seen[0].sum(-1), torch.ones(3, 2, 5))
+    assert (seen[0] < 1).all()
+
+
+def test_attention_that_would_be_computed_otherwise_is_refused() -> None:
+    for layer in (Attention(6, 2, qk_norm=True), Attention(8, 4, n_kv_head=2)):
+        with pytest.raises(ValueError, match="plain self-attention"), attention_changed(layer):
+            pass
+    layer, x = Attention(6, 2), torch.randn(1, 5, 6)
+    with attention_changed(layer), pytest.raises(ValueError, match="rotary positions or a cache"):
+        layer(x, None, None, object())
+    with attention_changed(layer), pytest.raises(ValueError, match="rotary positions or a cache"):
+        layer(x, None, object())

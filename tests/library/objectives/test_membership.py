@@ -57,3 +57,40 @@ def test_true_positives_are_counted_above_the_others() -> None:
     assert true_positives(scores, member, 0.0).item() == pytest.approx(1 / 3)
     assert true_positives(scores, member, 0.34).item() == pytest.approx(2 / 3)
     assert true_positives(scores, member, 1.0).item() == 1
+
+
+def test_examples_count_in_the_variances_by_their_models() -> None:
+    """Examples with 3, 4, 5 and 6 of nine models trained on them, computed one at a time."""
+    generator = torch.Generator().manual_seed(1)
+    member = torch.rand(9, 4, generator=generator).argsort(0) < torch.tensor([3, 4, 5, 6])
+    scores = torch.randn(9, 4, generator=generator).double() * torch.tensor([1.0, 2.0, 3.0, 4.0])
+    found = likelihood_ratios(scores, member)
+    logs = []
+    for side in (member, ~member):
+        columns = [scores[side[:, it], it] for it in range(4)]
+        variance = sum(it.var() * (len(it) - 1) for it in columns) / sum(len(it) - 1 for it in columns)
+        log = torch.zeros(9, 4).double()
+        for model in range(9):
+            for example in range(4):
+                rows = [it for it in range(9) if it != model and side[it, example]]
+                mean = scores[rows, example].mean()
+                log[model, example] = (
+                    -((scores[model, example] - mean) ** 2) / (2 * variance) - variance.log() / 2
+                )
+        logs.append(log)
+    torch.testing.assert_close(found, logs[0] - logs[1])
+
+
+@pytest.mark.parametrize("trained", [2, 3])
+def test_too_few_models_on_one_side_are_refused(trained: int) -> None:
+    member = (torch.arange(5) < trained)[:, None].repeat(1, 2)
+    with pytest.raises(ValueError, match="three models"):
+        likelihood_ratios(torch.zeros(5, 2), member)
+
+
+def test_a_share_of_false_positives_is_not_exceeded() -> None:
+    scores = torch.tensor([5.0, 3, 1, 4, 2, 0])
+    member = torch.tensor([True, True, True, False, False, False])
+    assert true_positives(scores, member, 0.5).item() == pytest.approx(2 / 3)  # one of three, not two
+    ties = torch.tensor([2.0, 3, 2, 1])
+    assert true_positives(ties, torch.tensor([True, True, False, False]), 0.0).item() == 0.5

@@ -84,3 +84,39 @@ def test_norms_of_linear_layers_need_no_gradient_of_an_example(clip: float) -> N
         got = (w1[number].T, b1[number], w2[number].T, b2[number])
         for ours, theirs in zip(got, expected, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+def test_without_a_size_the_sum_is_divided_by_the_examples() -> None:
+    torch.manual_seed(2)
+    model, x, y = nn.Linear(4, 3), torch.randn(5, 4), torch.randint(3, (5,))
+    expected, _ = summed(each(model, x, y), 0.5)
+    private_gradients(model, loss, x, y, clip=0.5, noise=0.0)
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient / 5)
+
+
+def test_noise_does_not_grow_with_the_examples_and_is_the_generators() -> None:
+    torch.manual_seed(3)
+    model, x, y = nn.Linear(300, 100), torch.randn(6, 300), torch.randint(100, (6,))
+    found = []
+    for noise in (0.0, 3.0, 3.0):
+        generator = torch.Generator().manual_seed(0)
+        private_gradients(model, loss, x, y, clip=0.5, noise=noise, size=8, generator=generator)
+        found.append(model.weight.grad)
+    assert (found[1] - found[0]).std().item() == pytest.approx(0.5 * 3 / 8, rel=0.02)
+    assert torch.equal(found[1], found[2])
+
+
+def test_frozen_parameters_neither_count_nor_get_a_gradient() -> None:
+    torch.manual_seed(4)
+    model, x, y = nn.Linear(4, 3), torch.randn(5, 4), torch.randint(3, (5,))
+    model.weight.requires_grad_(False)
+    norms = private_gradients(model, loss, x, y, clip=1.0, noise=1.0)
+    off = model(x).softmax(-1) - F.one_hot(y, 3)  # the gradient of the bias
+    torch.testing.assert_close(norms, off.norm(dim=1).detach())
+    assert model.weight.grad is None and model.bias.grad is not None
+
+
+def test_sums_clipped_to_nothing_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        clipped_sums([(torch.zeros(2, 3), torch.zeros(2, 4))], 0.0)

@@ -26,3 +26,20 @@ def test_of_a_linear_loss_the_worst_is_a_corner_of_the_box() -> None:
 def test_steps_of_no_width_are_refused() -> None:
     with pytest.raises(ValueError, match="must be positive"):
         worst_nearby(torch.sum, torch.zeros(1, 2), bound=0.1, steps=1, step=0.0)
+
+
+def test_each_step_follows_the_gradient_where_it_is() -> None:
+    """Around its lowest point a bowl has no slope; from beside it, each step leads further away."""
+    x, beside = torch.full((1, 3), 0.5), torch.tensor([[0.52, 0.48, 0.5]])
+
+    def bowl(it: Tensor) -> Tensor:
+        return (it - 0.5).square().sum()
+
+    torch.testing.assert_close(worst_nearby(bowl, x, bound=0.4, steps=2, step=0.1), x)
+    found = worst_nearby(bowl, x, bound=0.4, steps=2, step=0.1, start=beside)
+    torch.testing.assert_close(found, torch.tensor([[0.72, 0.28, 0.5]]))
+
+
+def test_a_box_of_no_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        worst_nearby(torch.sum, torch.zeros(1, 2), bound=0.0, steps=1, step=0.1)

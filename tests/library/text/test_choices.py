@@ -59,3 +59,26 @@ def test_nothing_is_empty(model: GPT) -> None:
         next_log_probs(model, [one, empty], [3])
     with pytest.raises(ValueError):
         log_likelihoods(model, [one, one], [one])
+
+
+def test_answers_keep_their_order(model: GPT) -> None:
+    found = next_log_probs(model, texts(0), [36, 5])
+    assert_close(found, next_log_probs(model, texts(0), [5, 36]).flip(1))
+
+
+def test_half_precision_rounds_likelihoods_a_little(model: GPT) -> None:
+    exact = log_likelihoods(model, texts(0), texts(1))
+    rounded = log_likelihoods(model, texts(0), texts(1), bfloat16=True)
+    assert_close(exact, rounded, rtol=0, atol=0.2)
+    assert not torch.equal(exact, rounded)
+
+
+def test_nothing_is_dropped_while_scoring(model: GPT) -> None:
+    torch.manual_seed(0)
+    config = GPTConfig(vocab_size=37, context_length=29, d_model=24, n_layer=2, n_head=3, dropout=0.5)
+    other = GPT(config).train()
+    other.load_state_dict(model.state_dict())
+    found = log_likelihoods(other, texts(0), texts(1))
+    assert_close(found, log_likelihoods(model, texts(0), texts(1)))
+    assert_close(next_log_probs(other, texts(0), [5]), next_log_probs(model, texts(0), [5]))
+    assert other.training
